@@ -1,0 +1,58 @@
+# Every target sets up its own environment in .venv; Python 3.11+ with venv and pip is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: setup setup-dev demo test lint bench fuzz quality docs clean
+
+$(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Isthmus needs Python 3.11 or newer; set PYTHON=python3.x") if sys.version_info < (3, 11) else None'
+	@echo "Setting up $(VENV) (once, about half a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.run
+
+setup-dev: $(VENV)/.dev
+
+## The product on its defaults against a simulated company. `make demo ARGS=--once` for scripts.
+demo: $(VENV)/.run
+	@$(BIN)/isthmus demo $(ARGS)
+
+## Everything that needs only Python.
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+## Style, types, floors, generated pages.
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python docs/generate.py --check
+
+## Alerts per second and memory, as a multiple of decoding the same bytes.
+bench: $(VENV)/.dev
+	@$(BIN)/python bench/triage.py $(ARGS)
+
+## 20,000 mutated payloads; a lane of its own.
+fuzz: $(VENV)/.dev
+	@$(BIN)/python bench/mutations.py $(ARGS)
+
+## The lab over thirty seeds, beside a plain severity sort.
+quality: $(VENV)/.dev
+	@$(BIN)/python bench/quality.py $(ARGS)
+
+## Rebuild the reference pages from the code.
+docs: $(VENV)/.dev
+	@$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,72 @@
+"""Findings that belong to one story, and the rounds of thinking about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from isthmus.model.assessment import Assessment
+from isthmus.model.facts import Fact
+from isthmus.model.findings import Finding, short_hash
+from isthmus.model.plans import Approval, Decision, Outcome, Plan
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A finding folded into an incident, and why."""
+
+    finding: Finding
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One pass of the line. `None` is 'not yet'; `()` is 'looked, found nothing'. Nothing is ever blanked."""
+
+    opened_because: str
+    opened_at: datetime
+    facts: tuple[Fact, ...] | None = None
+    assessment: Assessment | None = None
+    plan: Plan | None = None
+    decisions: tuple[Decision, ...] | None = None
+    approvals: tuple[Approval, ...] | None = None
+    outcomes: tuple[Outcome, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A story: its members in a stable order, the one it is named after first, and its rounds.
+
+    `scope` is what it is about: `story` (assets under one attack or one grave risk), `problem` (one problem on many
+    assets of one account) or `backlog` (what is quiet, by account).
+    """
+
+    id: str
+    tenant: str
+    scope: str
+    members: tuple[Member, ...]
+    rounds: tuple[Round, ...] = ()
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(member.finding for member in self.members)
+
+    @property
+    def current(self) -> Round:
+        return self.rounds[-1]
+
+    def with_round(self, current: Round) -> Incident:
+        """The same incident with its last round filled further."""
+        return replace(self, rounds=(*self.rounds[:-1], current))
+
+    def reopened(self, because: str, at: datetime) -> Incident:
+        """A new round on top of the old ones."""
+        return replace(self, rounds=(*self.rounds, Round(because, at)))
+
+
+def incident_id(keys: list[str]) -> str:
+    """A name that depends only on which findings are in it, not on the order they came."""
+    return f"INC-{short_hash(min(keys), length=10)}"
