@@ -57,40 +57,62 @@ _KINDS: dict[AssetKind, str] = {
     AssetKind.INSTANCE: (
         "instance vm virtualmachine virtualmachines ec2instance awsec2instance instances host machine awsec2 ec2 compute "
         "microsoftcomputevirtualmachines azurevirtualmachine computeinstance googlecomputeinstance computegoogleapiscominstance "
-        "gcpvminstance gceinstance azurecomputevm vminstance awsinstance virtual_machine server"
+        "gcpvminstance gceinstance azurecomputevm vminstance awsinstance virtual_machine server "
+        "microsofthybridcomputemachines microsoftcomputevirtualmachinescalesets microsoftclassiccomputevirtualmachines"
     ),
     AssetKind.CONTAINER: "container containers ecscontainer runningcontainer",
     AssetKind.POD: "pod k8spod kubernetespod deployment kubernetesdeployment k8sdeployment daemonset statefulset kubernetesworkload workload",
     AssetKind.IMAGE: "image containerimage awsecrcontainerimage vmimage registryimage dockerimage ami awsec2ami",
     AssetKind.FUNCTION: (
         "function serverless lambda lambdafunction awslambdafunction cloudfunction azurefunction functionapp awslambda "
-        "microsoftwebsites cloudrun cloudrunservice"
+        "microsoftwebsites cloudrun cloudrunservice cloudfunctionsgoogleapiscomfunction cloudfunctionsgoogleapiscomcloudfunction "
+        "googlecloudfunctionscloudfunction rungoogleapiscomservice googlecloudrunservice"
     ),
     AssetKind.BUCKET: (
         "bucket s3bucket awss3bucket s3 storagebucket googlestoragebucket gcsbucket storageaccount microsoftstoragestorageaccounts "
-        "blobcontainer storagegoogleapiscombucket storage azurestorageaccount gcpbucket awss3 s3buckets objectstorage"
+        "blobcontainer storagegoogleapiscombucket storage azurestorageaccount gcpbucket awss3 s3buckets objectstorage "
+        "googlecloudstoragebucket storageaccounts"
     ),
     AssetKind.DATABASE: (
         "database dbserver rds rdsinstance awsrdsdbinstance awsrdsdbcluster dynamodb awsdynamodbtable sqlserver cloudsqlinstance "
-        "awsrdsinstance dbinstance rdsdbinstance microsoftsqlservers sqladmingoogleapiscominstance redshift"
+        "awsrdsinstance dbinstance rdsdbinstance microsoftsqlservers sqladmingoogleapiscominstance redshift "
+        "rdsdb googlecloudsqlinstance cloudsqlgoogleapiscominstance googlecloudbigquerydataset bigquerygoogleapiscomdataset "
+        "googlecloudbigquerytable bigquerygoogleapiscomtable microsoftsqlserversdatabases microsoftdocumentdbdatabaseaccounts "
+        "microsoftdbforpostgresqlflexibleservers microsoftdbformysqlflexibleservers microsoftsqlmanagedinstances"
     ),
-    AssetKind.VOLUME: "volume disk awsec2volume ebsvolume ebs snapshot",
+    AssetKind.VOLUME: "volume disk awsec2volume ebsvolume ebs snapshot googlecomputedisk computegoogleapiscomdisk microsoftcomputedisks",
     AssetKind.ROLE: "role iamrole awsiamrole accessrole assumedrole awsrole instanceprofile iampolicy awsiampolicy policy accessrolepolicy",
     AssetKind.USER: "user iamuser awsiamuser useraccount awsuser awsrootuser root identity ctuser federateduser",
-    AssetKind.ACCESS_KEY: "accesskey awsiamaccesskey iamaccesskey accesskeyid credential secretkey",
+    AssetKind.ACCESS_KEY: "accesskey awsiamaccesskey iamaccesskey accesskeyid credential secretkey googleiamserviceaccountkey iamgoogleapiscomserviceaccountkey",
     AssetKind.SERVICE_ACCOUNT: (
         "serviceaccount serviceprincipal iamserviceaccount k8sserviceaccount gcpserviceaccount managedidentity "
-        "iamgoogleapiscomserviceaccount kubernetesserviceaccount"
+        "iamgoogleapiscomserviceaccount kubernetesserviceaccount googleiamserviceaccount "
+        "microsoftmanagedidentityuserassignedidentities"
     ),
     AssetKind.SECURITY_GROUP: (
         "securitygroup awsec2securitygroup ec2securitygroup networksecuritygroup microsoftnetworknetworksecuritygroups firewall "
-        "computegoogleapiscomfirewall firewallrule nsg gcpfirewall"
+        "computegoogleapiscomfirewall firewallrule nsg gcpfirewall googlecomputefirewall"
     ),
-    AssetKind.LOAD_BALANCER: "loadbalancer elb alb awselbv2loadbalancer awselbloadbalancer awsec2elb",
-    AssetKind.NETWORK: "vpc subnet virtualnetwork network awsec2vpc awsec2subnet",
-    AssetKind.CLUSTER: "cluster kubernetescluster ekscluster awsekscluster gkecluster akscluster k8scluster containergoogleapiscomcluster",
-    AssetKind.ACCOUNT: "account subscription project awsaccount microsoftsubscription cloudaccount cloudresourcemanagergoogleapiscomproject awsaccounts",
-    AssetKind.SECRET: "secret secretsmanagersecret awssecretsmanagersecret keyvault",
+    AssetKind.LOAD_BALANCER: (
+        "loadbalancer elb alb awselbv2loadbalancer awselbloadbalancer awsec2elb microsoftnetworkloadbalancers "
+        "microsoftnetworkapplicationgateways googlecomputeforwardingrule computegoogleapiscomforwardingrule"
+    ),
+    AssetKind.NETWORK: (
+        "vpc subnet virtualnetwork network awsec2vpc awsec2subnet googlecomputenetwork computegoogleapiscomnetwork "
+        "googlecomputesubnetwork computegoogleapiscomsubnetwork microsoftnetworkvirtualnetworks virtualnetworks"
+    ),
+    AssetKind.CLUSTER: (
+        "cluster kubernetescluster ekscluster awsekscluster gkecluster akscluster k8scluster containergoogleapiscomcluster "
+        "googlecontainercluster microsoftcontainerservicemanagedclusters microsoftkubernetesconnectedclusters"
+    ),
+    AssetKind.ACCOUNT: (
+        "account subscription project awsaccount microsoftsubscription cloudaccount cloudresourcemanagergoogleapiscomproject "
+        "awsaccounts googlecloudresourcemanagerproject computegoogleapiscomproject googlecomputeproject"
+    ),
+    AssetKind.SECRET: (
+        "secret secretsmanagersecret awssecretsmanagersecret keyvault microsoftkeyvaultvaults "
+        "secretmanagergoogleapiscomsecret googlecloudsecretmanagersecret"
+    ),
     AssetKind.REPOSITORY: "repository coderepository cisource repo githubrepository",
 }
 _KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.replace("_", "").split()}

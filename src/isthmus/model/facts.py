@@ -10,17 +10,30 @@ from isthmus.model.findings import short_hash
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One statement of one source. `id` is the same for the same statement, whatever came before it."""
+    """One statement of one source, about one of ABOUT, with its value in a form rules can read.
+
+    `id` is the same for the same statement, whatever came before it. `at` is when the source said so, UTC.
+    """
 
     id: str
+    about: str
+    value: str
     text: str
     source: str
     at: datetime | None
+    asset: str = ""
 
 
-def fact(text: str, source: str, at: datetime | None) -> Fact:
-    """A fact with its citation id, a function of what was said, by whom and when."""
-    return Fact(f"F-{short_hash(text, source, at.isoformat() if at else '')}", text, source, at)
+ABOUT = (
+    "severity threat exploited exploit epss cvss internet sensitive privileged secret blocked expected "
+    "environment criticality owner fix"
+).split()
+
+
+def fact(about: str, value: str, text: str, source: str, at: datetime | None, asset: str = "") -> Fact:
+    """A fact with its citation id, a function of what was said, of what, by whom and when."""
+    name = short_hash(about, value, text, source, asset, at.isoformat() if at else "")
+    return Fact(f"F-{name}", about, value, text, source, at, asset)
 
 
 @dataclass(frozen=True, slots=True)

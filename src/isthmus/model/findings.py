@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from isthmus.model.assets import Asset
 from isthmus.model.outside import NOTHING, Outside
+from isthmus.model.problems import Problem
 from isthmus.model.severity import Severity, Status
 
 SCHEMA_VERSION = 1
@@ -20,7 +21,7 @@ class Kind(StrEnum):
     THREAT = "threat"
     MISCONFIGURATION = "misconfiguration"
     VULNERABILITY = "vulnerability"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105
     IDENTITY = "identity"
     DATA = "data"
     TOXIC_COMBINATION = "toxic_combination"
@@ -77,7 +78,8 @@ class Tie:
 
 TIES = ("acts_as", "actor", "touches", "runs_on", "uses_image", "guarded_by", "owns_key", "part_of")
 """acts_as: has this role or service account · actor: was done by · touches: read or changed · runs_on: lives on ·
-uses_image: was started from · guarded_by: behind this security group · owns_key: key of this user · part_of: member of a cluster."""
+uses_image: was started from · guarded_by: behind this security group · owns_key: key of this user ·
+part_of: member of a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class Finding:
     `internet`, `sensitive` and `privileged` are what the platform said about the asset in fields of their own;
     None is 'not said'. `hint` marks a thin notification (a webhook template) that a fuller reading of the same
     finding outranks. `blocked` means the platform says it already stopped it. `rule` is the vendor's machine name
-    of the rule where there is one.
+    of the rule where there is one. `problems` is filled by `intake.normalise`.
     """
 
     source: str
@@ -132,6 +134,7 @@ class Finding:
     blocked: bool = False
     hint: bool = False
     link: str = ""
+    problems: tuple[Problem, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property

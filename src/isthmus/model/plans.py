@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import rfc8785
 
@@ -45,7 +46,8 @@ class Plan:
 def canonical(plan: Plan) -> bytes:
     """The plan's stored form: RFC 8785 JSON of everything that would be executed."""
     steps = [{"ability": a.ability, "parameters": dict(a.parameters), "rank": a.rank, "target": a.target} for a in plan.actions]
-    return rfc8785.dumps({"actions": steps, "schema_version": plan.schema_version})
+    whole: Any = {"actions": steps, "schema_version": plan.schema_version}
+    return rfc8785.dumps(whole)
 
 
 def digest(plan: Plan) -> str:

@@ -351,6 +351,7 @@ class WizSource:
     )
     not_alerts = (
         NotAnAlert("a Wiz audit log entry, not an alert", frozenset({"action", "requestId", "actionParameters"})),
+        NotAnAlert("a Wiz audit log entry, not an alert", frozenset({"action", "requestid", "sourceip"})),
         NotAnAlert("the definition of a Wiz control, not an alert", frozenset({"__typename", "controlDescription", "id"})),
         NotAnAlert("a Wiz graph object (context), not an alert", frozenset({"graphEntity", "id", "type"})),
         NotAnAlert("a Wiz AI analysis of a threat (context), not an alert", frozenset({"threatDetectionDetails"})),

@@ -1,0 +1,353 @@
+"""The triage document: the contract others script against. Its fields are described in docs/reference/triage-json.md.
+
+A change that takes a field away or changes its meaning raises the first number of `SCHEMA_VERSION`; a new field the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from isthmus.graph.paths import attack_path
+from isthmus.model.assessment import Assessment
+from isthmus.model.facts import Fact, Sentence
+from isthmus.model.findings import Finding
+from isthmus.model.incidents import Incident, Member
+from isthmus.model.intel import Table
+from isthmus.model.plans import Plan, digest
+from isthmus.model.triage import Triage
+
+SCHEMA_VERSION = "1.0"
+
+
+class CountsRow(msgspec.Struct, frozen=True):
+    """Conservation: `seen = stored + duplicate + rejected`, always."""
+
+    seen: int
+    stored: int
+    duplicate: int
+    rejected: int
+
+
+class RejectedRow(msgspec.Struct, frozen=True):
+    """A claim that was not taken: the file, where in it, and why."""
+
+    file: str
+    position: str
+    reason: str
+
+
+class SuppressedRow(msgspec.Struct, frozen=True):
+    """A finding that is stored but not queued: why, by whose word, and until when."""
+
+    source: str
+    source_id: str
+    title: str
+    reason: str
+    by: str
+    until: str
+
+
+class FactRow(msgspec.Struct, frozen=True):
+    """Something a platform said. `at` is ISO 8601 UTC, or null when the platform gave no time."""
+
+    id: str
+    about: str
+    text: str
+    source: str
+    at: str | None
+
+
+class ReasonRow(msgspec.Struct, frozen=True):
+    """Why the score moved. The points of an incident's reasons add up to its score; a ceiling has negative points."""
+
+    text: str
+    points: int
+    cites: tuple[str, ...]
+
+
+class AssetRow(msgspec.Struct, frozen=True):
+    """An asset by its one id, with the other names platforms have for it."""
+
+    id: str
+    kind: str
+    name: str
+    provider: str
+    account: str
+    region: str
+    aliases: tuple[str, ...]
+
+
+class FindingRow(msgspec.Struct, frozen=True):
+    """A finding folded into the incident, and why."""
+
+    source: str
+    source_id: str
+    kind: str
+    title: str
+    severity: str
+    asset: str
+    merged_because: str
+
+
+class AttackRow(msgspec.Struct, frozen=True):
+    """ATT&CK techniques as the platforms named them."""
+
+    techniques: tuple[str, ...]
+
+
+class ControlRow(msgspec.Struct, frozen=True):
+    framework: str
+    requirement: str
+
+
+class NodeRow(msgspec.Struct, frozen=True):
+    """`role` is outside, entry, step or goal; `hop` the distance from outside."""
+
+    id: str
+    kind: str
+    label: str
+    role: str
+    hop: int
+
+
+class EdgeRow(msgspec.Struct, frozen=True):
+    source: str
+    target: str
+    label: str
+
+
+class PathRow(msgspec.Struct, frozen=True):
+    """The way from outside to a goal. `critical` is the node that cuts every way, or null."""
+
+    nodes: tuple[NodeRow, ...]
+    edges: tuple[EdgeRow, ...]
+    critical: str | None
+
+
+class ActionRow(msgspec.Struct, frozen=True):
+    """A typed step. `rank` 1 takes the least away. Nothing here has been executed."""
+
+    ability: str
+    target: str
+    parameters: dict[str, str]
+    rank: int
+
+
+class RemedyRow(msgspec.Struct, frozen=True):
+    """A lasting fix. `form` is terraform, cli, policy or text."""
+
+    title: str
+    form: str
+    body: str
+    target: str
+
+
+class CitesRow(msgspec.Struct, frozen=True):
+    """The facts each text rests on."""
+
+    summary: tuple[str, ...]
+    impact: tuple[str, ...]
+    root_cause: tuple[str, ...]
+
+
+class IncidentRow(msgspec.Struct, frozen=True):
+    """One story, problem or backlog, explained. `since` is new, grown, unchanged, or null without a state file."""
+
+    id: str
+    title: str
+    scope: str
+    score: int
+    priority: str
+    verdict: str
+    confidence: str
+    missing: tuple[str, ...]
+    summary: str
+    impact: str
+    root_cause: str
+    cites: CitesRow
+    score_reasons: tuple[ReasonRow, ...]
+    owner: str
+    environment: str
+    assets: tuple[AssetRow, ...]
+    cves: tuple[str, ...]
+    attack: AttackRow
+    controls: tuple[ControlRow, ...]
+    first_seen: str | None
+    last_seen: str | None
+    link: str
+    findings: tuple[FindingRow, ...]
+    attack_path: PathRow | None
+    plan_digest: str
+    actions: tuple[ActionRow, ...]
+    remediation: tuple[RemedyRow, ...]
+    since: str | None
+
+
+class IntelRow(msgspec.Struct, frozen=True):
+    """A table of intelligence used, the day it speaks for, and whether it is too old to lean on."""
+
+    name: str
+    of: str
+    age_days: int
+    rows: int
+    stale: bool
+
+
+class TriageDocument(msgspec.Struct, frozen=True):
+    """The whole answer. Incidents are ranked, gravest first."""
+
+    schema_version: str
+    generated_at: str
+    counts: CountsRow
+    rejected: tuple[RejectedRow, ...]
+    suppressed: tuple[SuppressedRow, ...]
+    intel: tuple[IntelRow, ...]
+    facts: tuple[FactRow, ...]
+    incidents: tuple[IncidentRow, ...]
+
+
+def document(done: Triage, tables: Iterable[Table], now: datetime, states: Mapping[str, str | None]) -> TriageDocument:
+    """The document of a triage. `states` says of each incident id whether it is new since last time."""
+    counts = done.counts
+    return TriageDocument(
+        schema_version=SCHEMA_VERSION,
+        generated_at=moment(now) or "",
+        counts=CountsRow(counts.seen, counts.stored, counts.duplicate, counts.rejected),
+        rejected=tuple(RejectedRow(one.file, one.position, one.reason) for one in done.rejected),
+        suppressed=tuple(
+            SuppressedRow(one.source, one.source_id, one.title, one.reason, one.by, one.until) for one in done.suppressed
+        ),
+        intel=intel_rows(tables, now),
+        facts=fact_rows(done.incidents),
+        incidents=tuple(incident_row(one, states[one.id]) for one in done.incidents),
+    )
+
+
+def moment(at: datetime | None) -> str | None:
+    """ISO 8601 in UTC to the second."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+
+
+def intel_rows(tables: Iterable[Table], now: datetime) -> tuple[IntelRow, ...]:
+    return tuple(IntelRow(one.name, one.of.isoformat(), one.age(now), one.rows, one.stale(now)) for one in tables)
+
+
+def fact_rows(incidents: Iterable[Incident]) -> tuple[FactRow, ...]:
+    """Every fact of these incidents once, by id."""
+    facts: dict[str, Fact] = {one.id: one for incident in incidents for one in incident.current.facts or ()}
+    return tuple(FactRow(one.id, one.about, one.text, one.source, moment(one.at)) for one in sorted(facts.values(), key=_by_id))
+
+
+def _by_id(one: Fact) -> str:
+    return one.id
+
+
+def incident_row(incident: Incident, since: str | None = None) -> IncidentRow:
+    """An incident whose last round has facts, assessment and plan, as a row of the document."""
+    current = incident.current
+    assessment, plan, facts = current.assessment, current.plan, current.facts
+    if assessment is None or plan is None or facts is None:
+        raise ValueError("only an incident with facts, assessment and plan can be reported")
+    findings = incident.findings
+    return IncidentRow(
+        id=incident.id,
+        title=title_of(incident),
+        scope=incident.scope,
+        score=assessment.score,
+        priority=assessment.priority.value,
+        verdict=assessment.verdict.value,
+        confidence=assessment.confidence.value,
+        missing=assessment.missing,
+        summary=_joined(assessment.summary),
+        impact=_joined(assessment.impact),
+        root_cause=_joined(assessment.root_cause),
+        cites=_cites(assessment),
+        score_reasons=tuple(ReasonRow(one.text, one.points, one.cites) for one in assessment.reasons),
+        owner=next((one.value for one in facts if one.about == "owner"), "unknown"),
+        environment=next((one.value for one in facts if one.about == "environment"), "unknown"),
+        assets=_assets(findings),
+        cves=tuple(sorted({one.cve for finding in findings for one in finding.vulnerabilities})),
+        attack=AttackRow(tuple(sorted({one for finding in findings for one in finding.attack}))),
+        controls=_controls(findings),
+        first_seen=moment(min((one.first_seen for one in findings if one.first_seen), default=None)),
+        last_seen=moment(max((one.last_seen for one in findings if one.last_seen), default=None)),
+        link=next((one.link for one in findings if one.link.startswith("https://")), ""),
+        findings=tuple(_member(one) for one in incident.members),
+        attack_path=_path(incident),
+        plan_digest=digest(plan),
+        actions=_actions(plan),
+        remediation=tuple(RemedyRow(one.title, one.form, one.body, one.target) for one in plan.remedies),
+        since=since,
+    )
+
+
+def title_of(incident: Incident) -> str:
+    """What it is about, in one line."""
+    lead = incident.findings[0]
+    account = lead.asset.account or "an unknown account"
+    if incident.scope == "backlog":
+        return f"Backlog of {account}: {len(incident.members)} quiet findings"
+    assets = {finding.asset.id for finding in incident.findings}
+    where = f"{lead.asset.kind.value.replace('_', ' ')} {lead.asset.name or lead.asset.id}"
+    if incident.scope == "problem" and len(assets) > 1:
+        where = f"{len(assets)} assets of {account}"
+    return f"{lead.title or lead.kind.value} on {where}"
+
+
+def _joined(sentences: Iterable[Sentence]) -> str:
+    return " ".join(one.text for one in sentences)
+
+
+def _cites(assessment: Assessment) -> CitesRow:
+    texts = (assessment.summary, assessment.impact, assessment.root_cause)
+    return CitesRow(*(tuple(dict.fromkeys(cite for one in sentences for cite in one.cites)) for sentences in texts))
+
+
+def _assets(findings: Iterable[Finding]) -> tuple[AssetRow, ...]:
+    rows: dict[str, AssetRow] = {}
+    for asset in (finding.asset for finding in findings):
+        names = set(asset.aliases) | set(rows[asset.id].aliases if asset.id in rows else ())
+        known = rows.get(asset.id)
+        rows[asset.id] = AssetRow(
+            id=asset.id,
+            kind=known.kind if known and known.kind != "other" else asset.kind.value,
+            name=known.name if known and known.name else str(asset.name),
+            provider=(known.provider if known else "") or asset.provider,
+            account=(known.account if known else "") or asset.account,
+            region=(known.region if known else "") or asset.region,
+            aliases=tuple(sorted(names - {asset.id})),
+        )
+    return tuple(rows.values())
+
+
+def _controls(findings: Iterable[Finding]) -> tuple[ControlRow, ...]:
+    pairs = {(one.framework, one.requirement) for finding in findings for one in finding.controls}
+    return tuple(ControlRow(*pair) for pair in sorted(pairs))
+
+
+def _member(member: Member) -> FindingRow:
+    finding = member.finding
+    return FindingRow(
+        source=finding.source,
+        source_id=finding.source_id,
+        kind=finding.kind.value,
+        title=str(finding.title),
+        severity=finding.severity.word,
+        asset=finding.asset.id,
+        merged_because=member.because,
+    )
+
+
+def _path(incident: Incident) -> PathRow | None:
+    path = attack_path(incident)
+    if path is None:
+        return None
+    nodes = tuple(NodeRow(one.id, one.kind, one.label, one.role, one.hop) for one in path.nodes)
+    return PathRow(nodes, tuple(EdgeRow(one.source, one.target, one.label) for one in path.edges), path.critical or None)
+
+
+def _actions(plan: Plan) -> tuple[ActionRow, ...]:
+    return tuple(ActionRow(one.ability, one.target, dict(one.parameters), one.rank) for one in plan.actions)

@@ -1,0 +1,163 @@
+"""Findings, intelligence and our own knowledge of the estate become facts that can be cited.
+
+An incident may have thousands of members; of each kind of statement the gravest few are kept, so the cost of an
+incident is its members times a glance, and its facts are few enough to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, time
+
+from isthmus.model.estate import Account, Criticality, Environment, Estate
+from isthmus.model.facts import Fact, fact
+from isthmus.model.findings import Finding, Kind, Vulnerability
+from isthmus.model.incidents import Incident
+from isthmus.model.intel import Intel
+from isthmus.model.severity import Severity
+
+_EACH_SOURCE = 1
+_THREATS = 12
+_OF_A_KIND = 3
+_LIKELY = 0.1
+
+Statement = tuple[str, str, int]
+"""(about, value, how many facts of this about and value are worth keeping)."""
+
+
+def facts_of(incident: Incident, intel: Intel, estate: Estate, now: datetime) -> tuple[Fact, ...]:
+    """Everything worth citing of an incident, the gravest member's word first."""
+    kept: dict[tuple[str, str], int] = {}
+    facts: dict[str, Fact] = {}
+    for finding in incident.findings:
+        for about, value, limit in _statements(finding, intel, estate, now):
+            count = kept.get((about, value), 0)
+            if count < limit:
+                kept[about, value] = count + 1
+                said = _said(about, value, finding, intel, estate)
+                facts.setdefault(said.id, said)
+    return tuple(facts.values())
+
+
+def _statements(finding: Finding, intel: Intel, estate: Estate, now: datetime) -> Iterator[Statement]:
+    yield "severity", finding.severity.word, _OF_A_KIND
+    if finding.kind is Kind.THREAT:
+        yield "threat", f"{finding.severity.weight} {finding.source} {finding.rule or finding.title}", 1
+        yield "blocked", "true" if finding.blocked else "false", 1
+        if finding.severity.weight >= Severity.MEDIUM:
+            yield "expected", "true" if _expected(finding, estate, now) else "false", 1
+    if finding.kind is Kind.SECRET:
+        yield "secret", finding.asset.id, 1
+    for about in ("internet", "sensitive", "privileged"):
+        said = getattr(finding, about)
+        if said is not None:
+            yield about, "true" if said else "false", _OF_A_KIND
+    for one in finding.vulnerabilities:
+        yield from _of_vulnerability(one, intel)
+    account = estate.accounts.get(finding.asset.account)
+    yield "environment", account.environment if account else Environment.UNKNOWN, _EACH_SOURCE
+    yield "criticality", _criticality(finding, estate, account), _EACH_SOURCE
+    if account and account.owner:
+        yield "owner", account.owner, _EACH_SOURCE
+    elif owner := _tagged_owner(finding):
+        yield "owner", f"{owner} (by tag)", _EACH_SOURCE
+
+
+def _of_vulnerability(one: Vulnerability, intel: Intel) -> Iterator[Statement]:
+    epss = max(one.epss or 0.0, intel.epss.get(one.cve, 0.0))
+    if one.exploited or one.cve in intel.exploited:
+        yield "exploited", one.cve, 1
+    elif epss >= _LIKELY:
+        yield "epss", f"{epss:.2f} {one.cve}", 1
+    elif one.exploit_exists:
+        yield "exploit", one.cve, 1
+    if one.cvss is not None:
+        yield "cvss", f"{one.cvss:04.1f}", 1
+    if one.fixed_version:
+        yield "fix", f"{one.cve} {one.package} {one.fixed_version}", 1
+
+
+def _expected(finding: Finding, estate: Estate, now: datetime) -> bool:
+    """Every address seen in it is one we ordered ourselves, and the order still stands."""
+    seen = {one.value for one in finding.indicators if one.kind == "ip"}
+    return bool(seen) and any(seen <= one.addresses and now < one.until for one in estate.expected)
+
+
+def _criticality(finding: Finding, estate: Estate, account: Account | None) -> Criticality:
+    if estate.crown_jewels and not estate.crown_jewels.isdisjoint((*finding.asset.aliases, *finding.asset.ids)):
+        return Criticality.HIGH
+    return account.criticality if account else Criticality.MEDIUM
+
+
+def _tagged_owner(finding: Finding) -> str:
+    """Who a tag says owns it: for routing and display; it decides nothing."""
+    by_name = {name.lower(): str(value) for name, value in finding.asset.tags}
+    return next((by_name[name][:80] for name in ("owner", "team", "service-owner", "contact") if by_name.get(name)), "")
+
+
+_TEXTS = {
+    "internet": {"true": "{asset} can be reached from the internet", "false": "{asset} cannot be reached from the internet"},
+    "sensitive": {"true": "{asset} holds sensitive data", "false": "{asset} holds no sensitive data"},
+    "privileged": {"true": "{asset} has high privileges", "false": "{asset} has no high privileges"},
+    "blocked": {
+        "true": "{source} says it stopped this: {title}",
+        "false": "{source} does not say that it stopped this: {title}",
+    },
+    "expected": {"true": "all addresses seen are ones we ordered ourselves", "false": "nothing seen was ordered by us"},
+}
+_OURS = {"environment", "criticality", "expected"}
+
+
+def _said(about: str, value: str, finding: Finding, intel: Intel, estate: Estate) -> Fact:
+    asset = finding.asset.id
+    named = {"asset": asset, "source": finding.source, "title": finding.title}
+    if about in _TEXTS:
+        text = _TEXTS[about][value].format(**named)
+    elif about == "severity":
+        text = f"{finding.source} rates '{finding.title}' {value}"
+    elif about == "threat":
+        text = f"{finding.source} detected '{finding.title}' on {asset}"
+    elif about == "secret":
+        text = f"{finding.source} found a usable secret: '{finding.title}' on {asset}"
+    elif about in {"environment", "criticality", "owner"}:
+        return _of_estate(about, value, finding, estate)
+    else:
+        return _of_intel(about, value, finding, intel)
+    return fact(about, value, text, "settings" if about in _OURS else finding.source, finding.times.updated, asset)
+
+
+def _of_estate(about: str, value: str, finding: Finding, estate: Estate) -> Fact:
+    account = finding.asset.account or "of this asset"
+    known = finding.asset.account in estate.accounts
+    if about == "owner":
+        text = f"{finding.asset.id} belongs to {value}"
+        return fact(about, value, text, "settings" if known else finding.source, None, finding.asset.id)
+    if about == "environment" and value == Environment.UNKNOWN:
+        text = f"nothing we own says which environment account {account} is, so it counts as production"
+    else:
+        text = f"account {account} is {value}" if about == "environment" else f"{finding.asset.id} is of {value} criticality"
+    return fact(about, value, text, "settings", None)
+
+
+def _of_intel(about: str, value: str, finding: Finding, intel: Intel) -> Fact:
+    cve = next((word for word in value.split() if word.startswith("CVE-")), value)
+    asset = finding.asset.id
+    if about == "exploited" and cve in intel.exploited:
+        row = intel.exploited[cve]
+        with_ransomware = ", also in ransomware campaigns" if row.ransomware else ""
+        text = f"{cve} ({row.product}) is exploited in the wild since at least {row.added}{with_ransomware}"
+        return fact(about, value, text, "CISA KEV", datetime.combine(row.added, time.min, UTC), asset)
+    texts = {
+        "exploited": f"{finding.source} says {cve} is exploited in the wild",
+        "exploit": f"{finding.source} says an exploit for {cve} is public",
+        "epss": f"{cve} has an exploitation probability of {value.split()[0]} in the next 30 days",
+        "cvss": f"CVSS base score {value.lstrip('0') or '0'} for '{finding.title}'",
+        "fix": f"{finding.source} says {value.partition(' ')[2] or cve} fixes {cve}",
+    }
+    source = "EPSS" if about == "epss" and cve in intel.epss else finding.source
+    return fact(about, value, texts[about], source, finding.times.updated, asset)
+
+
+def about(facts: Iterable[Fact], name: str, value: str | None = None) -> tuple[Fact, ...]:
+    """The facts of one kind, and of one value where given."""
+    return tuple(one for one in facts if one.about == name and (value is None or one.value == value))

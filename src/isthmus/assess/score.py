@@ -1,0 +1,134 @@
+"""The business-risk score: arithmetic over facts, every point with its reason and its citations.
+
+Reads what platforms said in fields of their own, what the world says of a CVE, and what we know ourselves. Words of an
+alert give no points and take none away. Only our own settings, or the platform's own word that it stopped an attack,
+can make anything less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from isthmus.assess.enrich import about
+from isthmus.model.assessment import Reason
+from isthmus.model.estate import Criticality, Environment
+from isthmus.model.facts import Fact
+from isthmus.model.incidents import Incident
+
+HIGHEST = 100
+BACKLOG_CEILING = 35
+EXPECTED_CEILING = 20
+_SEVERITY = {"critical": 40, "high": 30, "unknown": 30, "medium": 18, "low": 8, "informational": 2}
+_THREAT = {5: 20, 4: 20, 3: 12, 2: 3, 1: 1}
+_MEDIUM = 3
+
+
+def reasons_for(incident: Incident, facts: Sequence[Fact]) -> tuple[Reason, ...]:
+    """Why the score is what it is; the points add up to it and stay between 0 and 100."""
+    raised = [reason for reason in _raising(incident, facts) if reason.points]
+    total = sum(reason.points for reason in raised)
+    for text, ceiling, cites in _ceilings(incident, facts):
+        if total > ceiling:
+            raised.append(Reason(text, ceiling - total, cites))
+            total = ceiling
+    return tuple(raised)
+
+
+def _raising(incident: Incident, facts: Sequence[Fact]) -> Iterator[Reason]:
+    yield _severity(facts)
+    yield from _threats(facts)
+    yield from _exploitation(facts)
+    yield from _standing(facts)
+    yield from _estate(facts)
+    sources = {finding.source for finding in incident.findings[:50]}
+    if incident.scope == "story" and len(sources) > 1:
+        first = [next(one.id for one in facts if one.source == source) for source in sorted(sources) if _any(facts, source)]
+        yield Reason(f"{len(sources)} platforms tell of it: {', '.join(sorted(sources))}", 4, tuple(first))
+
+
+def _any(facts: Sequence[Fact], source: str) -> bool:
+    return any(one.source == source for one in facts)
+
+
+def _ids(facts: Sequence[Fact]) -> tuple[str, ...]:
+    return tuple(one.id for one in facts[:3])
+
+
+def _severity(facts: Sequence[Fact]) -> Reason:
+    word = max((one.value for one in about(facts, "severity")), key=lambda one: _SEVERITY[one])
+    said = " (a word we do not know counts as high)" if word == "unknown" else ""
+    return Reason(f"gravest severity given: {word}{said}", _SEVERITY[word], _ids(about(facts, "severity", word)))
+
+
+def threat_weight(one: Fact) -> int:
+    """Severity weight 1-5 of a `threat` fact."""
+    return int(one.value.split(" ", 1)[0])
+
+
+def _threats(facts: Sequence[Fact]) -> Iterator[Reason]:
+    seen = sorted(about(facts, "threat"), key=threat_weight, reverse=True)
+    if not seen:
+        return
+    gravest = threat_weight(seen[0])
+    yield Reason("an attack was seen, not only a weakness", _THREAT[gravest], _ids(seen))
+    different = [one for one in seen if threat_weight(one) >= _MEDIUM]
+    if len(different) > 1:
+        yield Reason(f"{len(different)} different detections in one story", 8, _ids(different))
+    stopped = about(facts, "blocked", "true")
+    if stopped and not about(facts, "blocked", "false"):
+        yield Reason("the platform says it stopped every detection", -10, _ids(stopped))
+
+
+def _exploitation(facts: Sequence[Fact]) -> Iterator[Reason]:
+    reachable, closed = about(facts, "internet", "true"), about(facts, "internet", "false")
+    exploited = about(facts, "exploited")
+    if exploited and reachable:
+        yield Reason("exploited in the wild and reachable from the internet", 20, _ids(exploited) + _ids(reachable)[:1])
+    elif exploited:
+        yield Reason(
+            f"exploited in the wild{'' if closed else '; reachability not said'}", 6 if closed else 12, _ids(exploited)
+        )
+    elif likely := sorted(about(facts, "epss"), key=lambda one: one.value, reverse=True):
+        yield Reason("likely to be exploited soon (EPSS)", 8 if likely[0].value >= "0.50" else 4, _ids(likely))
+    elif public := about(facts, "exploit"):
+        yield Reason("an exploit is public", 4, _ids(public))
+    scores = sorted(about(facts, "cvss"), key=lambda one: one.value, reverse=True)
+    if scores and scores[0].value >= "07.0":
+        yield Reason(f"CVSS {scores[0].value.lstrip('0')}", 4 if scores[0].value >= "09.0" else 2, _ids(scores)[:1])
+
+
+def _standing(facts: Sequence[Fact]) -> Iterator[Reason]:
+    for name, text, points in (
+        ("internet", "reachable from the internet", 10),
+        ("sensitive", "sensitive data within reach", 10),
+        ("privileged", "high privileges within reach", 8),
+    ):
+        said = about(facts, name, "true")
+        if said:
+            yield Reason(text, points, _ids(said))
+    secrets = about(facts, "secret")
+    if secrets:
+        yield Reason("a usable secret is out", 15, _ids(secrets))
+
+
+def _estate(facts: Sequence[Fact]) -> Iterator[Reason]:
+    critical = about(facts, "criticality", Criticality.HIGH)
+    if critical:
+        yield Reason("of high criticality to the business", 8, _ids(critical))
+    for environment, text in (
+        (Environment.PRODUCTION, "production"),
+        (Environment.UNKNOWN, "environment unknown: counts as production"),
+    ):
+        said = about(facts, "environment", environment)
+        if said:
+            yield Reason(text, 4, _ids(said)[:1])
+            return
+
+
+def _ceilings(incident: Incident, facts: Sequence[Fact]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    expected = about(facts, "expected", "true")
+    if expected and not about(facts, "expected", "false"):
+        yield "ceiling: activity we ordered ourselves", EXPECTED_CEILING, _ids(expected)
+    if incident.scope == "backlog":
+        yield "ceiling: quiet, without attack, exploitation or exposure", BACKLOG_CEILING, _ids(about(facts, "severity"))
+    yield "ceiling: a score ends at 100", HIGHEST, _ids(about(facts, "severity"))

@@ -1,0 +1,167 @@
+"""Verdict, confidence and plain words, by rules over facts. Every sentence cites the facts it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from isthmus.assess.enrich import about
+from isthmus.assess.score import reasons_for, threat_weight
+from isthmus.assess.ssvc import priority
+from isthmus.model.assessment import Assessment, Confidence, Verdict
+from isthmus.model.estate import Criticality, Environment
+from isthmus.model.facts import Fact, Sentence
+from isthmus.model.findings import Finding, Kind
+from isthmus.model.incidents import Incident
+from isthmus.model.problems import Problem
+
+_HIGH, _MEDIUM = 4, 3
+
+
+def assess(incident: Incident, facts: Sequence[Fact]) -> Assessment:
+    """What these facts make of the incident. Pure: the same facts give the same assessment."""
+    reasons = reasons_for(incident, facts)
+    missing = tuple(_missing(incident, facts))
+    return Assessment(
+        score=sum(reason.points for reason in reasons),
+        reasons=reasons,
+        priority=priority(facts),
+        verdict=_verdict(incident, facts),
+        confidence=_confidence(incident, facts, missing),
+        missing=missing,
+        summary=tuple(_summary(incident, facts)),
+        impact=tuple(_impact(facts)),
+        root_cause=tuple(_root_cause(incident, facts)),
+    )
+
+
+def _verdict(incident: Incident, facts: Sequence[Fact]) -> Verdict:
+    """A platform that read a configuration or a package list is believed; a detection is believed when it is grave or not alone."""
+    threats = about(facts, "threat")
+    if about(facts, "expected", "true") and not about(facts, "expected", "false"):
+        return Verdict.BENIGN_POSITIVE
+    if incident.scope == "backlog":
+        return Verdict.UNDETERMINED
+    if not threats:
+        return Verdict.TRUE_POSITIVE
+    grave = any(threat_weight(one) >= _HIGH for one in threats)
+    several = sum(threat_weight(one) >= _MEDIUM for one in threats) > 1
+    return Verdict.TRUE_POSITIVE if grave or several else Verdict.UNDETERMINED
+
+
+def _corroborated(incident: Incident, facts: Sequence[Fact]) -> bool:
+    if incident.scope != "story":
+        return False
+    several = sum(threat_weight(one) >= _MEDIUM for one in about(facts, "threat")) > 1
+    return several or len({finding.source for finding in incident.findings[:50]}) > 1
+
+
+def _confidence(incident: Incident, facts: Sequence[Fact], missing: Sequence[str]) -> Confidence:
+    if incident.scope == "backlog":
+        return Confidence.LOW
+    if _corroborated(incident, facts):
+        return Confidence.HIGH if len(missing) <= 2 else Confidence.MEDIUM  # noqa: PLR2004
+    weak = [one for one in about(facts, "threat") if threat_weight(one) < _HIGH]
+    return Confidence.LOW if weak or len(missing) > 3 else Confidence.MEDIUM  # noqa: PLR2004
+
+
+def _missing(incident: Incident, facts: Sequence[Fact]) -> Iterator[str]:
+    """What would make us surer, named so that somebody can go and get it."""
+    if not about(facts, "internet"):
+        yield "whether it can be reached from the internet"
+    if about(facts, "environment", Environment.UNKNOWN):
+        yield "which environment the account is (set it in the settings)"
+    if not about(facts, "owner"):
+        yield "who owns it"
+    if len({finding.source for finding in incident.findings[:50]}) == 1:
+        yield "a second platform's word"
+    if about(facts, "exploited") and not about(facts, "threat"):
+        yield "whether it was exploited here (runtime events)"
+    if about(facts, "threat") and not any(finding.indicators or finding.ties for finding in incident.findings[:50]):
+        yield "who did it and from where"
+
+
+def _ids(facts: Sequence[Fact], most: int = 3) -> tuple[str, ...]:
+    return tuple(one.id for one in facts[:most])
+
+
+def _summary(incident: Incident, facts: Sequence[Fact]) -> Iterator[Sentence]:
+    sources = sorted({finding.source for finding in incident.findings})
+    assets = {finding.asset.id for finding in incident.findings}
+    yield Sentence(
+        f"{_counted(len(incident.members), 'finding')} from {', '.join(sources)} about {_counted(len(assets), 'asset')}.",
+        _ids(about(facts, "severity"), 1),
+    )
+    threats = about(facts, "threat")
+    if threats:
+        yield Sentence(f"Seen: {'; '.join(one.text for one in threats[:4])}.", _ids(threats, 4))
+    exploited = about(facts, "exploited")
+    if exploited:
+        yield Sentence(f"{'; '.join(one.text for one in exploited[:3])}.", _ids(exploited))
+    reachable = about(facts, "internet", "true")
+    if reachable:
+        yield Sentence(f"{reachable[0].text}.", _ids(reachable, 1))
+    if not threats and not exploited:
+        gravest = about(facts, "severity")[:1]
+        yield Sentence(f"Gravest: {gravest[0].text}.", _ids(gravest))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _impact(facts: Sequence[Fact]) -> Iterator[Sentence]:
+    said = False
+    for name, value, text in (
+        ("sensitive", "true", "Sensitive data is within reach."),
+        ("privileged", "true", "Whoever holds it can change much of the estate."),
+        ("criticality", Criticality.HIGH, "The business rates it as highly critical."),
+    ):
+        found = about(facts, name, value)
+        if found:
+            said = True
+            yield Sentence(text, _ids(found))
+    environments = about(facts, "environment")
+    if environments:
+        yield Sentence(f"{environments[0].text[:1].upper()}{environments[0].text[1:]}.", _ids(environments, 1))
+    if not said:
+        yield Sentence("No platform said that sensitive data or high privileges are within reach.", ())
+
+
+_CAUSES = {
+    Problem.LEAKED_KEY: "A long-lived secret lies where others can read it.",
+    Problem.PUBLIC_BUCKET: "The bucket's policy, access list or public-access block lets anyone in.",
+    Problem.PUBLIC_DATABASE: "A data store answers to the whole internet.",
+    Problem.OPEN_SECURITY_GROUP: "A firewall rule lets any address in.",
+    Problem.PERMISSIVE_IDENTITY: "An identity holds far more permissions than its work needs.",
+    Problem.EXPOSED_INSTANCE: "A workload answers to the whole internet.",
+}
+
+
+def _root_cause(incident: Incident, facts: Sequence[Fact]) -> Iterator[Sentence]:
+    """The most likely door: an exploited or open weakness on an asset of the story; else the weakness itself; else unknown."""
+    threats = bool(about(facts, "threat"))
+    for finding in incident.findings[:200]:
+        text = _cause_in(finding, facts)
+        if text:
+            lead = "Most likely way in: " if threats else ""
+            yield Sentence(lead + text, _ids(_of_asset(facts, finding), 2))
+            return
+    if threats:
+        yield Sentence("Not established: no platform reported a weakness on these assets that explains the way in.", ())
+    else:
+        yield Sentence("The weakness itself, as the platform describes it.", _ids(about(facts, "severity"), 1))
+
+
+def _of_asset(facts: Sequence[Fact], finding: Finding) -> tuple[Fact, ...]:
+    return tuple(one for one in facts if one.asset == finding.asset.id and one.about != "owner")
+
+
+def _cause_in(finding: Finding, facts: Sequence[Fact]) -> str:
+    if finding.kind is Kind.VULNERABILITY:
+        exploited = {one.value for one in about(facts, "exploited")}
+        for one in finding.vulnerabilities:
+            if one.cve in exploited or finding.internet:
+                fixed = f"; fixed in {one.fixed_version}" if one.fixed_version else ""
+                return f"{one.cve} in {one.package or 'a package'} {one.version}".rstrip() + f" on {finding.asset.id}{fixed}."
+        return ""
+    return next((f"{_CAUSES[one]} ({finding.asset.id})" for one in finding.problems if one in _CAUSES), "")

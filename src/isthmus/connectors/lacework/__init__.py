@@ -1,0 +1,14 @@
+"""Lacework FortiCNAPP."""
+
+from isthmus.connectors.lacework.simulator import LaceworkSimulator
+from isthmus.connectors.lacework.source import LaceworkSource
+from isthmus.contracts.connector import Connector
+
+CONNECTOR = Connector(
+    name="lacework",
+    title="Lacework FortiCNAPP",
+    source=LaceworkSource(),
+    simulator=LaceworkSimulator(),
+    proved_by="public samples of alerts (list and details), container and host vulnerability rows; webhook and event "
+    "channel by their published fields, most entities of an alert by the field names public integrations read",
+)

@@ -1,0 +1,98 @@
+"""The triage as a table people like to read: colour in a terminal, plain when piped."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from isthmus.answer.report import IncidentRow, TriageDocument
+
+_SHOWN = 15
+_REJECTIONS = 10
+_PRIORITY = {"act": "bold red", "attend": "yellow", "track*": "cyan", "track": "dim"}
+
+
+def show(document: TriageDocument, console: Console, everything: bool = False) -> None:
+    """Counts, incidents, what was left out and what was rejected."""
+    _counts(document, console)
+    incidents = document.incidents if everything else document.incidents[:_SHOWN]
+    if incidents:
+        console.print(_incidents(incidents))
+    if len(incidents) < len(document.incidents):
+        console.print(f"{len(document.incidents) - len(incidents)} more incidents: --all, --format json or html.")
+    for one in incidents[:3]:
+        _explained(one, console)
+    _rejected(document, console, everything)
+
+
+def _counts(document: TriageDocument, console: Console) -> None:
+    counts = document.counts
+    console.print(
+        f"{counts.seen} claims seen = {counts.stored} stored + {counts.duplicate} repeats + {counts.rejected} rejected; "
+        f"{len(document.suppressed)} closed or dismissed at the source; {len(document.incidents)} incidents",
+        style="bold",
+    )
+    for one in document.intel:
+        if one.stale:
+            console.print(
+                f"{one.name} is of {one.of}, {one.age_days} days old: `isthmus intel refresh` brings today's.",
+                style="yellow",
+                markup=False,
+            )
+
+
+def _incidents(incidents: tuple[IncidentRow, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", justify="right")
+    table.add_column("Score", justify="right")
+    table.add_column("Priority")
+    table.add_column("Incident", ratio=3, overflow="fold")
+    table.add_column("Verdict", overflow="fold")
+    table.add_column("Find.", justify="right")
+    table.add_column("Sources", overflow="fold")
+    table.add_column("First step", ratio=2, overflow="fold")
+    for number, one in enumerate(incidents, start=1):
+        table.add_row(
+            str(number),
+            Text(str(one.score), style=_PRIORITY[one.priority]),
+            Text(one.priority, style=_PRIORITY[one.priority]),
+            _titled(one),
+            f"{one.verdict.replace('_', ' ')}, {one.confidence}",
+            str(len(one.findings)),
+            ", ".join(sorted({finding.source for finding in one.findings})),
+            Text(f"{one.actions[0].ability} {one.actions[0].target}" if one.actions else ""),
+        )
+    return table
+
+
+def _titled(one: IncidentRow) -> Text:
+    title = Text(one.title)
+    if one.since in {"new", "grown"}:
+        title.append(f" [{one.since}]", style="green")
+    title.append(f"\n{one.id}", style="dim")
+    return title
+
+
+def _explained(one: IncidentRow, console: Console) -> None:
+    console.print()
+    console.print(Text.assemble((f"{one.score} ", _PRIORITY[one.priority]), (one.title, "bold")))
+    console.print(Text(f"  {one.summary}"), soft_wrap=False)
+    console.print(Text(f"  Cause: {one.root_cause}"))
+    for reason in one.score_reasons:
+        console.print(Text(f"  {reason.points:+4d}  {reason.text}", style="dim"))
+    for action in one.actions[:4]:
+        console.print(Text(f"  {action.rank}. {action.ability} {action.target}"))
+
+
+def _rejected(document: TriageDocument, console: Console, everything: bool) -> None:
+    if not document.rejected:
+        return
+    shown = document.rejected if everything else document.rejected[:_REJECTIONS]
+    console.print()
+    console.print("Rejected:", style="bold")
+    for one in shown:
+        place = f"{one.file} {one.position}".strip()
+        console.print(Text(f"  {place}: {one.reason}"), soft_wrap=True)
+    if len(shown) < len(document.rejected):
+        console.print(f"  and {len(document.rejected) - len(shown)} more: --all or --format json.")

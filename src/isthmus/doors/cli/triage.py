@@ -1,0 +1,123 @@
+"""`isthmus triage`: any export in, ranked and explained incidents out."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import platformdirs
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from isthmus import assembly, pipeline
+from isthmus.answer import report
+from isthmus.answer.page import page
+from isthmus.doors import exports
+from isthmus.doors.cli import clock, table
+from isthmus.model.deliveries import Origin
+from isthmus.model.errors import Untrusted
+from isthmus.record import seen
+from isthmus.settings import Settings
+from isthmus.settings import load as load_settings
+
+REJECTED = 3
+"""Exit code when something was rejected and the rest was triaged."""
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+    HTML = "html"
+
+
+def intel_folder() -> Path:
+    """Where refreshed intelligence lies for this user."""
+    return Path(platformdirs.user_data_dir("isthmus")) / "intel"
+
+
+def triage(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, .gz, or - for standard input.")],
+    format: Annotated[Format, typer.Option(help="How to answer.")] = Format.TABLE,  # noqa: A002 - the option's name
+    output: Annotated[Path | None, typer.Option(help="Write the answer to this file instead of standard output.")] = None,
+    since: Annotated[
+        Path | None, typer.Option(metavar="STATEFILE", help="Mark what is new since this file was last used.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings: accounts, crown jewels, expected activity (YAML).")] = None,
+    all: Annotated[bool, typer.Option("--all", help="In the table, show every incident and every rejection.")] = False,  # noqa: A002
+    now: Annotated[datetime | None, typer.Option(help="Take this as the present (UTC), for a repeatable answer.")] = None,
+) -> None:
+    """Recognise, fold, correlate, score and explain alerts of any CNAPP; no server, no credentials, no model.
+
+    Exit code 0: everything was read. 3: something was rejected (it says what, where and why). 2: could not run.
+    """
+    at = clock.now() if now is None else now.replace(tzinfo=clock.now().tzinfo)
+    settings = load_settings(config) if config else Settings()
+    document = run(paths, settings, since, at)
+    write(document, format, output, all)
+    if document.counts.rejected:
+        raise typer.Exit(REJECTED)
+
+
+def run(paths: Iterable[str], settings: Settings, since: Path | None, at: datetime) -> report.TriageDocument:
+    """The triage document of everything behind these paths, with progress on standard error where a person watches."""
+    parts = assembly.parts(settings, intel_folder())
+    before = seen.load(since) if since else None
+    intake = pipeline.Intake(parts)
+    with _progress() as progress:
+        task = progress.add_task("reading")
+        for export in exports.exports(paths):
+            progress.update(task, description=f"reading {export.name} ({intake.seen} claims so far)")
+            exports.take(intake, export, Origin(received=at))
+        progress.update(task, description=f"correlating {intake.seen} claims")
+        done = asyncio.run(pipeline.triage(intake, parts, at))
+    if since:
+        seen.save(since, before, done.incidents, at)
+    states = {one.id: seen.since(one, before) if since else None for one in done.incidents}
+    return report.document(done, parts.intel.tables, at, states)
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def write(document: report.TriageDocument, format: Format, output: Path | None, everything: bool) -> None:  # noqa: A002
+    """The document in the wanted form, to a file or to standard output."""
+    if format is Format.TABLE:
+        if output is None:
+            table.show(document, Console(highlight=False), everything)
+        else:
+            with output.open("w", encoding="utf-8") as file:
+                table.show(document, Console(file=file, width=140, highlight=False), everything)
+        return
+    body = rendered(document, format)
+    if output is None:
+        sys.stdout.buffer.write(body)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        output.write_bytes(body)
+    except OSError as error:
+        raise Untrusted(error.strerror or "cannot be written", str(output)) from None
+
+
+def rendered(document: report.TriageDocument, format: Format) -> bytes:  # noqa: A002
+    """The document as JSON, NDJSON (a head line, then one incident a line) or one self-contained page."""
+    if format is Format.HTML:
+        return page(document).encode()
+    if format is Format.JSON:
+        return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    head = {**msgspec.structs.asdict(document), "type": "triage"}
+    del head["incidents"]
+    lines = [msgspec.json.encode(head)]
+    lines += [msgspec.json.encode({"type": "incident", **msgspec.structs.asdict(one)}) for one in document.incidents]
+    return b"\n".join(lines) + b"\n"

@@ -1,0 +1,1 @@
+"""Assets and how they hang together."""

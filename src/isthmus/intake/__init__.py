@@ -1,0 +1,1 @@
+"""A delivery becomes findings; findings become incidents. Pure: no network, no shell, no clock."""

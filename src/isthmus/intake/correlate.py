@@ -1,0 +1,237 @@
+"""Findings become incidents: attacks first, then grave risks by asset, then one problem on many assets, then the rest.
+
+Everything here is a function of the set of findings: the same findings in another order give the same incidents.
+What puts a finding into a tier is structure (kind, severity, exposure, exploitation, ties); words can only add labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from isthmus.graph.identity import settle
+from isthmus.intake.ties import SHARED_BY_ALL, handles, linked
+from isthmus.model.findings import Finding, Kind, short_hash
+from isthmus.model.incidents import Incident, Member, incident_id
+from isthmus.model.problems import Problem
+from isthmus.model.severity import Severity
+
+Exploited = Callable[[str], bool]
+"""Whether a CVE is on the list of those exploited in the wild."""
+
+_HIGH, _MEDIUM = int(Severity.HIGH), int(Severity.MEDIUM)
+_LIKELY_EPSS = 0.1
+
+
+@dataclass(slots=True)
+class _Group:
+    """An incident being put together: finding key to the reason it is here."""
+
+    scope: str
+    name: str
+    because: dict[str, str] = field(default_factory=dict)
+
+
+def is_hot(finding: Finding, exploited: Exploited) -> bool:
+    """Whether a finding by itself makes its asset a story: an attack, a leaked key, an open door to something that matters."""
+    weight = finding.severity.weight
+    if finding.kind is Kind.THREAT:
+        return weight >= _HIGH
+    if finding.kind is Kind.SECRET:
+        return weight >= _MEDIUM
+    if finding.kind is Kind.VULNERABILITY:
+        return _is_hot_vulnerability(finding, exploited)
+    if weight >= int(Severity.CRITICAL) or Problem.LEAKED_KEY in finding.problems and weight >= _HIGH:
+        return True
+    return weight >= _HIGH and (finding.internet or finding.sensitive or finding.privileged) is True
+
+
+def _is_hot_vulnerability(finding: Finding, exploited: Exploited) -> bool:
+    if finding.internet is not True:
+        return False
+    known = any(one.exploited or exploited(one.cve) for one in finding.vulnerabilities)
+    likely = any(one.exploit_exists or (one.epss or 0.0) >= _LIKELY_EPSS for one in finding.vulnerabilities)
+    return known or (likely and finding.severity.weight >= _HIGH)
+
+
+def correlate(findings: Iterable[Finding], exploited: Exploited) -> list[Incident]:
+    """Every finding in exactly one incident, each with the reason it is there."""
+    canonical, known = _identified(findings)
+    taken = _Taken(known, canonical, exploited)
+    taken.attacks()
+    taken.grave_risks()
+    taken.problems()
+    taken.backlog()
+    return [_incident(group, known) for group in taken.groups.values()]
+
+
+def _identified(findings: Iterable[Finding]) -> tuple[Mapping[str, str], dict[str, Finding]]:
+    """The findings with the one id of their asset, by key in order of keys."""
+    ordered = sorted(findings, key=lambda one: one.key)
+    names = [finding.asset.aliases for finding in ordered]
+    canonical = settle([*names, *(tie.asset.aliases for finding in ordered for tie in finding.ties)])
+    accounts: dict[str, str] = {}
+    for finding in ordered:
+        if finding.asset.account:
+            accounts.setdefault(canonical[finding.asset.aliases[0]], finding.asset.account)
+    known = {}
+    for finding in ordered:
+        own = canonical[finding.asset.aliases[0]]
+        account = finding.asset.account or accounts.get(own, "")
+        known[finding.key] = replace(finding, asset=replace(finding.asset, id=own, account=account))
+    return canonical, known
+
+
+class _Taken:
+    """The sorting table: what is not yet in a group, and the groups."""
+
+    def __init__(self, known: Mapping[str, Finding], canonical: Mapping[str, str], exploited: Exploited) -> None:
+        self.known = known
+        self.canonical = canonical
+        self.hot = {key for key, finding in known.items() if is_hot(finding, exploited)}
+        self.left = dict(known)
+        self.groups: dict[str, _Group] = {}
+
+    def put(self, group: _Group, finding: Finding, because: str) -> None:
+        group.because[finding.key] = because
+        self.groups[group.name] = group
+        del self.left[finding.key]
+
+    def attacks(self) -> None:
+        """Threats that share an asset, an identity or an address; with at least one grave, or two different ones."""
+        threats = [one for one in self.known.values() if one.kind is Kind.THREAT and one.severity.weight >= _MEDIUM]
+        union, because = linked(threats, self.canonical)
+        for keys in union.groups():
+            members = [self.known[key] for key in keys]
+            if self.hot.isdisjoint(keys) and len({(one.source, one.rule) for one in members}) < 2:
+                continue
+            lead = min(members, key=_gravity)
+            group = _Group("story", incident_id(keys))
+            for finding in members:
+                self.put(group, finding, _lead(lead) if finding is lead else because[finding.key])
+        self._join_assets()
+
+    def grave_risks(self) -> None:
+        """Every asset that a grave claim stands on and no attack has touched."""
+        by_asset: dict[str, list[Finding]] = {}
+        for key in sorted(self.hot & self.left.keys()):
+            by_asset.setdefault(self.known[key].asset.id, []).append(self.known[key])
+        for members in by_asset.values():
+            lead = min(members, key=_gravity)
+            group = _Group("story", incident_id([one.key for one in members]))
+            for finding in members:
+                self.put(group, finding, _lead(lead) if finding is lead else _same(finding, lead))
+        self._join_assets()
+
+    def _join_assets(self) -> None:
+        """What else is known of the assets of a story joins it; what stands next to exactly one story joins that one."""
+        own, near = self._assets_of_stories()
+        for finding in list(self.left.values()):
+            group = own.get(finding.asset.id)
+            if group is not None:
+                lead = self._lead_on(group, finding.asset.id)
+                self.put(group, finding, _same(finding, lead) if lead else f"on an asset of this story: {finding.asset.id}")
+                continue
+            beside = near.get(finding.asset.id, {})
+            if len(beside) == 1 and finding.severity.weight >= _MEDIUM and finding.kind is not Kind.THREAT:
+                self.put(next(iter(beside.values())), finding, f"stands next to this story: {finding.asset.id}")
+
+    def _assets_of_stories(self) -> tuple[dict[str, _Group], dict[str, dict[str, _Group]]]:
+        own: dict[str, _Group] = {}
+        near: dict[str, dict[str, _Group]] = {}
+        for group in sorted(self.groups.values(), key=lambda one: one.name):
+            for key in group.because:
+                finding = self.known[key]
+                if finding.asset.kind not in SHARED_BY_ALL or key in self.hot:
+                    own.setdefault(finding.asset.id, group)
+                for handle in handles(finding, self.canonical) if key in self.hot else ():
+                    if handle.strong:
+                        own.setdefault(handle.name, group)
+                    else:
+                        near.setdefault(handle.name, {})[group.name] = group
+        return own, near
+
+    def _lead_on(self, group: _Group, asset: str) -> Finding | None:
+        return min((self.known[key] for key in group.because if self.known[key].asset.id == asset), key=_gravity, default=None)
+
+    def problems(self) -> None:
+        """High claims without a sign of attack: by asset, and one problem on many assets of an account as one."""
+        by_asset: dict[str, list[Finding]] = {}
+        for finding in self.left.values():
+            if _is_problem(finding):
+                by_asset.setdefault(finding.asset.id, []).append(finding)
+        labels = {asset: _label(min(members, key=_gravity)) for asset, members in by_asset.items()}
+        for asset, members in by_asset.items():
+            label = labels[asset]
+            group = self.groups.get(label) or _Group("problem", label)
+            for finding in members:
+                first = not group.because
+                self.put(group, finding, _lead(finding) if first else f"the same problem in one account: {label}")
+        self._join_same_problem(by_asset, labels)
+
+    def _join_same_problem(self, by_asset: Mapping[str, list[Finding]], labels: Mapping[str, str]) -> None:
+        """The milder telling of a problem another platform rates higher goes where that one went."""
+        for finding in list(self.left.values()):
+            for other in by_asset.get(finding.asset.id, ()):
+                if _shared(finding, other):
+                    self.put(self.groups[labels[finding.asset.id]], finding, _same(finding, other))
+                    break
+
+    def backlog(self) -> None:
+        """What is quiet, by account."""
+        for finding in list(self.left.values()):
+            asset = finding.asset
+            place = asset.account or f"{asset.provider or finding.source}, account not given"
+            name = f"backlog {finding.tenant} {asset.provider} {place}"
+            group = self.groups.get(name) or _Group("backlog", name)
+            self.put(group, finding, f"quiet: no sign of attack, exploitation or exposure; kept with account {place}")
+
+
+def _is_problem(finding: Finding) -> bool:
+    return finding.severity.weight >= (_MEDIUM if finding.kind is Kind.THREAT else _HIGH)
+
+
+def _gravity(finding: Finding) -> tuple[bool, int, str, str]:
+    """Gravest first: threats, then severity, then the earliest."""
+    seen = finding.first_seen or finding.times.happened
+    return finding.kind is not Kind.THREAT, -finding.severity.weight, seen.isoformat() if seen else "", finding.key
+
+
+def _label(finding: Finding) -> str:
+    if finding.kind is Kind.VULNERABILITY:
+        what = "vulnerability"
+    elif finding.problems:
+        what = finding.problems[0].value
+    else:
+        what = f"{finding.source} {finding.rule or finding.title}"
+    place = f"{finding.asset.provider} {finding.asset.account}".strip() or finding.asset.id
+    return f"{finding.tenant} {place} {finding.kind.value} {what}"
+
+
+def _lead(finding: Finding) -> str:
+    return f"opens the incident: {finding.kind.value.replace('_', ' ')} of {finding.severity.word} severity"
+
+
+def _shared(one: Finding, other: Finding) -> str:
+    """What two claims on one asset have in common, in words; empty when nothing."""
+    cves = {v.cve for v in one.vulnerabilities} & {v.cve for v in other.vulnerabilities}
+    if cves:
+        return min(cves)
+    problems = set(one.problems) & set(other.problems) - {Problem.VULNERABILITY}
+    if problems:
+        return min(problems).words
+    return "the same rule" if one.rule and one.rule == other.rule else ""
+
+
+def _same(finding: Finding, other: Finding) -> str:
+    shared = _shared(finding, other)
+    if shared and finding.source != other.source:
+        return f"same problem on the same asset, also seen by {other.source}: {shared} on {finding.asset.id}"
+    return f"same asset as {other.source} finding {other.source_id}: {finding.asset.id}"
+
+
+def _incident(group: _Group, known: Mapping[str, Finding]) -> Incident:
+    keys: Sequence[str] = sorted(group.because, key=lambda key: _gravity(known[key]))
+    name = group.name if group.scope == "story" else f"INC-{short_hash(group.name, length=10)}"
+    members = tuple(Member(known[key], group.because[key]) for key in keys)
+    return Incident(id=name, tenant=members[0].finding.tenant, scope=group.scope, members=members)

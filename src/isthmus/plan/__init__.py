@@ -1,0 +1,1 @@
+"""What should be done: the smallest containment first, and the lasting fix fitted to the resource."""

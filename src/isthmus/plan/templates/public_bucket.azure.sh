@@ -1,0 +1,1 @@
+az storage account update --ids {{ target }} --allow-blob-public-access false

@@ -1,0 +1,1 @@
+gcloud storage buckets update gs://{{ target }} --public-access-prevention
