@@ -28,7 +28,7 @@ from isthmus.model.errors import Untrusted
 from isthmus.model.estate import NOTHING_KNOWN, Estate
 from isthmus.model.findings import Finding
 from isthmus.model.incidents import Incident, Round
-from isthmus.model.intel import Intel
+from isthmus.model.intel import NO_INTEL, Intel
 from isthmus.model.plans import Plan
 from isthmus.model.triage import Triage
 from isthmus.plan.containment import containment
@@ -40,7 +40,7 @@ class Parts:
     """What the line is made of, handed in once by `assembly`."""
 
     sources: tuple[Source, ...]
-    intel: Intel = Intel()
+    intel: Intel = NO_INTEL
     estate: Estate = NOTHING_KNOWN
 
 

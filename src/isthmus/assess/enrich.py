@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, time
 
-from isthmus.model.estate import Account, Criticality, Environment, Estate
+from isthmus.model.estate import Criticality, Environment, Estate
 from isthmus.model.facts import Fact, fact
 from isthmus.model.findings import Finding, Kind, Vulnerability
 from isthmus.model.incidents import Incident
 from isthmus.model.intel import Intel
 from isthmus.model.severity import Severity
 
-_EACH_SOURCE = 1
-_THREATS = 12
 _OF_A_KIND = 3
 _LIKELY = 0.1
 
@@ -30,22 +28,21 @@ def facts_of(incident: Incident, intel: Intel, estate: Estate, now: datetime) ->
     kept: dict[tuple[str, str], int] = {}
     facts: dict[str, Fact] = {}
     for finding in incident.findings:
-        for about, value, limit in _statements(finding, intel, estate, now):
+        for about, value, limit in _statements(finding, intel, estate):
             count = kept.get((about, value), 0)
             if count < limit:
                 kept[about, value] = count + 1
                 said = _said(about, value, finding, intel, estate)
                 facts.setdefault(said.id, said)
+    for said in _of_all_threats(incident, estate, now):
+        facts.setdefault(said.id, said)
     return tuple(facts.values())
 
 
-def _statements(finding: Finding, intel: Intel, estate: Estate, now: datetime) -> Iterator[Statement]:
+def _statements(finding: Finding, intel: Intel, estate: Estate) -> Iterator[Statement]:
     yield "severity", finding.severity.word, _OF_A_KIND
     if finding.kind is Kind.THREAT:
         yield "threat", f"{finding.severity.weight} {finding.source} {finding.rule or finding.title}", 1
-        yield "blocked", "true" if finding.blocked else "false", 1
-        if finding.severity.weight >= Severity.MEDIUM:
-            yield "expected", "true" if _expected(finding, estate, now) else "false", 1
     if finding.kind is Kind.SECRET:
         yield "secret", finding.asset.id, 1
     for about in ("internet", "sensitive", "privileged"):
@@ -54,13 +51,40 @@ def _statements(finding: Finding, intel: Intel, estate: Estate, now: datetime) -
             yield about, "true" if said else "false", _OF_A_KIND
     for one in finding.vulnerabilities:
         yield from _of_vulnerability(one, intel)
+    yield from _of_account(finding, estate)
+
+
+def _of_account(finding: Finding, estate: Estate) -> Iterator[Statement]:
     account = estate.accounts.get(finding.asset.account)
-    yield "environment", account.environment if account else Environment.UNKNOWN, _EACH_SOURCE
-    yield "criticality", _criticality(finding, estate, account), _EACH_SOURCE
-    if account and account.owner:
-        yield "owner", account.owner, _EACH_SOURCE
-    elif owner := _tagged_owner(finding):
-        yield "owner", f"{owner} (by tag)", _EACH_SOURCE
+    yield "environment", account.environment if account else Environment.UNKNOWN, 1
+    if not estate.crown_jewels.isdisjoint((*finding.asset.aliases, *finding.asset.ids)):
+        yield "criticality", Criticality.HIGH, _OF_A_KIND
+    elif account and account.criticality is not Criticality.MEDIUM:
+        yield "criticality", account.criticality, 1
+    owner = account.owner if account and account.owner else _tagged_owner(finding)
+    if owner:
+        yield "owner", owner, 1
+
+
+def _of_all_threats(incident: Incident, estate: Estate, now: datetime) -> Iterator[Fact]:
+    """What holds only if it holds of every detection: that the platform stopped it, that we ordered it ourselves."""
+    threats = [one for one in incident.findings if one.kind is Kind.THREAT and one.severity.weight >= Severity.MEDIUM]
+    if not threats:
+        return
+    if all(one.blocked for one in threats):
+        yield fact(
+            "blocked", "true", "the platform says it stopped every detection", threats[0].source, threats[0].times.updated
+        )
+    orders = [_order(one, estate, now) for one in threats]
+    if all(orders):
+        said = f"every address seen is one we ordered ourselves: {orders[0]}"
+        yield fact("expected", "true", said, "settings", None)
+
+
+def _order(finding: Finding, estate: Estate, now: datetime) -> str:
+    """Why we expect everything seen in this detection; empty when we do not, or no longer."""
+    seen = {one.value for one in finding.indicators if one.kind == "ip"}
+    return next((one.why for one in estate.expected if seen and seen <= one.addresses and now < one.until), "")
 
 
 def _of_vulnerability(one: Vulnerability, intel: Intel) -> Iterator[Statement]:
@@ -77,18 +101,6 @@ def _of_vulnerability(one: Vulnerability, intel: Intel) -> Iterator[Statement]:
         yield "fix", f"{one.cve} {one.package} {one.fixed_version}", 1
 
 
-def _expected(finding: Finding, estate: Estate, now: datetime) -> bool:
-    """Every address seen in it is one we ordered ourselves, and the order still stands."""
-    seen = {one.value for one in finding.indicators if one.kind == "ip"}
-    return bool(seen) and any(seen <= one.addresses and now < one.until for one in estate.expected)
-
-
-def _criticality(finding: Finding, estate: Estate, account: Account | None) -> Criticality:
-    if estate.crown_jewels and not estate.crown_jewels.isdisjoint((*finding.asset.aliases, *finding.asset.ids)):
-        return Criticality.HIGH
-    return account.criticality if account else Criticality.MEDIUM
-
-
 def _tagged_owner(finding: Finding) -> str:
     """Who a tag says owns it: for routing and display; it decides nothing."""
     by_name = {name.lower(): str(value) for name, value in finding.asset.tags}
@@ -99,20 +111,13 @@ _TEXTS = {
     "internet": {"true": "{asset} can be reached from the internet", "false": "{asset} cannot be reached from the internet"},
     "sensitive": {"true": "{asset} holds sensitive data", "false": "{asset} holds no sensitive data"},
     "privileged": {"true": "{asset} has high privileges", "false": "{asset} has no high privileges"},
-    "blocked": {
-        "true": "{source} says it stopped this: {title}",
-        "false": "{source} does not say that it stopped this: {title}",
-    },
-    "expected": {"true": "all addresses seen are ones we ordered ourselves", "false": "nothing seen was ordered by us"},
 }
-_OURS = {"environment", "criticality", "expected"}
 
 
 def _said(about: str, value: str, finding: Finding, intel: Intel, estate: Estate) -> Fact:
     asset = finding.asset.id
-    named = {"asset": asset, "source": finding.source, "title": finding.title}
     if about in _TEXTS:
-        text = _TEXTS[about][value].format(**named)
+        text = _TEXTS[about][value].format(asset=asset)
     elif about == "severity":
         text = f"{finding.source} rates '{finding.title}' {value}"
     elif about == "threat":
@@ -123,15 +128,16 @@ def _said(about: str, value: str, finding: Finding, intel: Intel, estate: Estate
         return _of_estate(about, value, finding, estate)
     else:
         return _of_intel(about, value, finding, intel)
-    return fact(about, value, text, "settings" if about in _OURS else finding.source, finding.times.updated, asset)
+    return fact(about, value, text, finding.source, finding.times.updated, asset)
 
 
 def _of_estate(about: str, value: str, finding: Finding, estate: Estate) -> Fact:
     account = finding.asset.account or "of this asset"
-    known = finding.asset.account in estate.accounts
+    known = estate.accounts.get(finding.asset.account)
     if about == "owner":
-        text = f"{finding.asset.id} belongs to {value}"
-        return fact(about, value, text, "settings" if known else finding.source, None, finding.asset.id)
+        ours = bool(known and known.owner)
+        text = f"{finding.asset.id} belongs to {value}, says {'our inventory' if ours else 'a tag'}"
+        return fact(about, value, text, "settings" if ours else finding.source, None, finding.asset.id)
     if about == "environment" and value == Environment.UNKNOWN:
         text = f"nothing we own says which environment account {account} is, so it counts as production"
     else:

@@ -74,8 +74,8 @@ def _threats(facts: Sequence[Fact]) -> Iterator[Reason]:
     different = [one for one in seen if threat_weight(one) >= _MEDIUM]
     if len(different) > 1:
         yield Reason(f"{len(different)} different detections in one story", 8, _ids(different))
-    stopped = about(facts, "blocked", "true")
-    if stopped and not about(facts, "blocked", "false"):
+    stopped = about(facts, "blocked")
+    if stopped:
         yield Reason("the platform says it stopped every detection", -10, _ids(stopped))
 
 
@@ -126,8 +126,8 @@ def _estate(facts: Sequence[Fact]) -> Iterator[Reason]:
 
 
 def _ceilings(incident: Incident, facts: Sequence[Fact]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    expected = about(facts, "expected", "true")
-    if expected and not about(facts, "expected", "false"):
+    expected = about(facts, "expected")
+    if expected:
         yield "ceiling: activity we ordered ourselves", EXPECTED_CEILING, _ids(expected)
     if incident.scope == "backlog":
         yield "ceiling: quiet, without attack, exploitation or exposure", BACKLOG_CEILING, _ids(about(facts, "severity"))

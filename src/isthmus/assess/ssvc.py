@@ -41,7 +41,7 @@ def priority(facts: Sequence[Fact]) -> Priority:
 
 
 def _expected(facts: Sequence[Fact]) -> bool:
-    return bool(about(facts, "expected", "true")) and not about(facts, "expected", "false")
+    return bool(about(facts, "expected"))
 
 
 def _attacked(facts: Sequence[Fact], least: int) -> bool:

@@ -35,9 +35,9 @@ def assess(incident: Incident, facts: Sequence[Fact]) -> Assessment:
 
 
 def _verdict(incident: Incident, facts: Sequence[Fact]) -> Verdict:
-    """A platform that read a configuration or a package list is believed; a detection is believed when it is grave or not alone."""
+    """Who read a configuration or a package list is believed; a detection is believed when it is grave or not alone."""
     threats = about(facts, "threat")
-    if about(facts, "expected", "true") and not about(facts, "expected", "false"):
+    if about(facts, "expected"):
         return Verdict.BENIGN_POSITIVE
     if incident.scope == "backlog":
         return Verdict.UNDETERMINED
@@ -59,9 +59,9 @@ def _confidence(incident: Incident, facts: Sequence[Fact], missing: Sequence[str
     if incident.scope == "backlog":
         return Confidence.LOW
     if _corroborated(incident, facts):
-        return Confidence.HIGH if len(missing) <= 2 else Confidence.MEDIUM  # noqa: PLR2004
+        return Confidence.HIGH if len(missing) <= 2 else Confidence.MEDIUM
     weak = [one for one in about(facts, "threat") if threat_weight(one) < _HIGH]
-    return Confidence.LOW if weak or len(missing) > 3 else Confidence.MEDIUM  # noqa: PLR2004
+    return Confidence.LOW if weak or len(missing) > 3 else Confidence.MEDIUM
 
 
 def _missing(incident: Incident, facts: Sequence[Fact]) -> Iterator[str]:

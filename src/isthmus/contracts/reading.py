@@ -185,7 +185,7 @@ def _written(value: str, path: tuple[str, ...]) -> datetime | None:
         return _from_epoch(float(stripped), path)
     for pattern in _DATE_WORDS:
         try:
-            moment = datetime.strptime(stripped, pattern)
+            moment = datetime.strptime(stripped, pattern)  # noqa: DTZ007 - the zone is set below
         except ValueError:
             continue
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

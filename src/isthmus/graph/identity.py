@@ -118,16 +118,20 @@ def _of_bare(raw: str, provider: str, account: str, kind: AssetKind) -> Iterator
         yield f"aws:{raw}"
     elif _ACCESS_KEY.match(raw):
         yield f"aws:key/{raw}"
-    elif kind is AssetKind.BUCKET and provider in {"aws", "gcp"}:
-        yield f"{'aws:s3' if provider == 'aws' else 'gcp:storage'}/{raw}"
-    elif kind is AssetKind.ACCOUNT and raw == account:
-        yield f"{provider or 'cloud'}:account/{raw}"
-    elif kind in {AssetKind.ROLE, AssetKind.USER} and provider == "aws" and account:
-        yield f"aws:iam/{account}/{kind.value}/{raw}"
-    elif kind in _NAMED_ONCE and account:
-        yield f"name:{provider}/{account}/{kind.value}/{raw.lower()}"
     else:
-        yield f"name:{provider}/{account}/{kind.value}/{raw}"
+        yield _by_kind(raw, provider, account, kind)
+
+
+def _by_kind(raw: str, provider: str, account: str, kind: AssetKind) -> str:
+    if kind is AssetKind.BUCKET and provider in {"aws", "gcp"}:
+        return f"{'aws:s3' if provider == 'aws' else 'gcp:storage'}/{raw}"
+    if kind is AssetKind.ACCOUNT and raw == account:
+        return f"{provider or 'cloud'}:account/{raw}"
+    if kind in {AssetKind.ROLE, AssetKind.USER} and provider == "aws" and account:
+        return f"aws:iam/{account}/{kind.value}/{raw}"
+    if kind in _NAMED_ONCE and account:
+        return f"name:{provider}/{account}/{kind.value}/{raw.lower()}"
+    return f"name:{provider}/{account}/{kind.value}/{raw}"
 
 
 def preference(name: str) -> tuple[int, str]:

@@ -14,110 +14,111 @@ from isthmus.model.findings import Kind
 from isthmus.model.problems import Problem
 
 _OPEN = r"(?:public|internet|world|anyone|anonymous|everyone|0 0 0 0|unrestricted|exposed|open)"
-_PATTERNS: tuple[tuple[Problem, str], ...] = (
-    (Problem.CRYPTOMINING, r"crypto ?(?:currency|min(?:er|ing|e))|coin ?min(?:er|ing)|bitcoin|xmrig|resource hijack|miner\b"),
-    (
-        Problem.MALWARE,
-        r"malware|malicious (?:file|code|binary)|trojan|virus|eicar|backdoor|rootkit|suspicious binary|altered binary",
+_STORE = r"(?:bucket|s3|blob|storage|container)s?"
+_DATA_STORE = r"(?:database|rds|sql|dynamo|redshift|snapshot)s?"
+_WORKLOAD = r"(?:instance|vm|virtual machine|host|server|container|workload|ec2)s?"
+_SECRET = r"(?:key|secret|credential|token|password)s?"
+_LOG = r"(?:cloud ?trail|logging|guard ?duty|config|flow log|audit log|defender)"
+_PATTERNS: dict[Problem, tuple[str, ...]] = {
+    Problem.CRYPTOMINING: (
+        r"crypto ?(?:currency|min(?:er|ing|e))",
+        r"coin ?min(?:er|ing)|bitcoin|xmrig|miner\b",
+        r"resource hijack",
     ),
-    (Problem.RANSOMWARE, r"ransom|mass (?:deletion|encryption)|data destruction|encrypted for impact"),
-    (
-        Problem.REVERSE_SHELL,
-        r"reverse ?shell|bind ?shell|netcat|interactive shell|terminal shell|web ?shell|shell (?:spawned|in container)",
+    Problem.MALWARE: (
+        r"malware|trojan|virus|eicar|rootkit|backdoor",
+        r"malicious (?:file|code|binary)",
+        r"(?:suspicious|altered) binary",
     ),
-    (Problem.CONTAINER_ESCAPE, r"(?:container|host) (?:escape|breakout)|escape to host|release agent|docker sock"),
-    (
-        Problem.CREDENTIAL_THEFT,
-        r"credential (?:exfiltration|access|theft|dump)|instance ?credential|stolen credential|compromised ?(?:aws ?)?credential"
-        r"|metadata (?:service|api|access|credential)|imds|cloud ?instance ?metadata|outside ?aws|steal",
+    Problem.RANSOMWARE: (r"ransom", r"mass (?:deletion|encryption)", r"data destruction", r"encrypted for impact"),
+    Problem.REVERSE_SHELL: (
+        r"(?:reverse|bind|web) ?shell|netcat",
+        r"(?:interactive|terminal) shell|shell (?:spawned|in container)",
     ),
-    (Problem.LATERAL_MOVEMENT, r"lateral ?movement|ssh between|pivot(?:ing)?\b|internal (?:scan|movement)"),
-    (Problem.PRIVILEGE_ESCALATION, r"privilege ?escalation|escalat(?:e|ion)|assume ?role chain|policy attached to itself"),
-    (
-        Problem.DATA_EXFILTRATION,
-        r"exfiltrat|mass (?:download|read)|unusual (?:data|s3) (?:transfer|access|volume)|data theft|bulk download",
+    Problem.CONTAINER_ESCAPE: (r"(?:container|host) (?:escape|breakout)", r"escape to host|release agent|docker sock"),
+    Problem.CREDENTIAL_THEFT: (
+        r"credential (?:exfiltration|access|theft|dump)|instance ?credential|stolen credential|steal",
+        r"compromised ?(?:aws ?)?credential|outside ?aws",
+        r"metadata (?:service|api|access|credential)|imds|cloud ?instance ?metadata",
     ),
-    (
-        Problem.COMMAND_AND_CONTROL,
-        r"\bc ?(?:and|&|2) ?c\b|\bc2\b|command and control|beacon|tor (?:client|relay)|dns tunnel|dga\b",
+    Problem.LATERAL_MOVEMENT: (r"lateral ?movement", r"ssh between|pivot(?:ing)?\b", r"internal (?:scan|movement)"),
+    Problem.PRIVILEGE_ESCALATION: (r"privilege ?escalation|escalat(?:e|ion)", r"assume ?role chain|policy attached to itself"),
+    Problem.DATA_EXFILTRATION: (
+        r"exfiltrat|data theft",
+        r"(?:mass|bulk) (?:download|read)",
+        r"unusual (?:data|s3) (?:transfer|access|volume)",
     ),
-    (
-        Problem.PERSISTENCE,
-        r"persistence|new (?:admin )?user created|backdoor(?:ed)? (?:user|account|role)|create ?access ?key|cron",
+    Problem.COMMAND_AND_CONTROL: (
+        r"\bc ?(?:and|&|2) ?c\b|\bc2\b|command and control",
+        r"beacon|tor (?:client|relay)|dns tunnel|dga\b",
     ),
-    (
-        Problem.DEFENSE_EVASION,
-        r"(?:cloud ?trail|logging|guard ?duty|config|flow log|audit log|defender) (?:was |has been )?"
-        r"(?:disabled|stopped|deleted|turned off)|stop ?logging|delete ?trail|defense ?evasion|cloudtrail ?logging ?disabled",
+    Problem.PERSISTENCE: (
+        r"persistence|create ?access ?key|cron\b",
+        r"new (?:admin )?user created|backdoor(?:ed)? (?:user|account|role)",
     ),
-    (
-        Problem.ANOMALOUS_ACCESS,
-        r"anomal|unusual|impossible travel|new (?:region|country|geo)|console ?login|root (?:credential|account) us|malicious ip ?caller"
-        r"|tor ?ip ?caller|unauthori[sz]ed",
+    Problem.DEFENSE_EVASION: (
+        rf"{_LOG} (?:was |has been )?(?:disabled|stopped|deleted|turned off)",
+        r"stop ?logging|delete ?trail|defense ?evasion|cloudtrail ?logging ?disabled",
     ),
-    (Problem.BRUTE_FORCE, r"brute ?force|password spray|failed log(?:in|on)s?"),
-    (Problem.RECONNAISSANCE, r"\brecon|port ?(?:scan|probe)|discovery|enumerat|being probed"),
-    (
-        Problem.WEB_ATTACK,
-        r"sql injection|\bsqli\b|\blfi\b|\bxss\b|local file inclusion|command injection|path traversal|\bcmdi\b",
+    Problem.ANOMALOUS_ACCESS: (
+        r"anomal|unusual|impossible travel|unauthori[sz]ed",
+        r"new (?:region|country|geo)|console ?login|root (?:credential|account) us",
+        r"(?:malicious|tor) ?ip ?caller",
     ),
-    (
-        Problem.LEAKED_KEY,
-        r"(?:leaked|exposed|hard ?coded|clear ?text|plain ?text|committed|published) (?:\w+ ){0,3}(?:key|secret|credential|token|password)"
-        r"|(?:key|secret|credential|token)s? (?:\w+ ){0,3}(?:leaked|exposed|found|in (?:code|repository|environment))|secret detected",
+    Problem.BRUTE_FORCE: (r"brute ?force|password spray|failed log(?:in|on)s?",),
+    Problem.RECONNAISSANCE: (r"\brecon|port ?(?:scan|probe)|discovery|enumerat|being probed",),
+    Problem.WEB_ATTACK: (
+        r"sql injection|\bsqli\b|\blfi\b|\bxss\b|\bcmdi\b",
+        r"local file inclusion|command injection|path traversal",
     ),
-    (
-        Problem.PUBLIC_BUCKET,
-        rf"(?:bucket|s3|blob|storage|container)s? (?:\w+ ){{0,6}}{_OPEN}|{_OPEN} (?:\w+ ){{0,5}}(?:bucket|s3|blob|storage)"
-        r"|block public access|s3 bucket (?:acl|policy|level) public|bucket anonymous|\bs3 (?:1|2|3|8)\b",
+    Problem.LEAKED_KEY: (
+        rf"(?:leaked|exposed|hard ?coded|clear ?text|plain ?text|committed|published) (?:\w+ ){{0,3}}{_SECRET}",
+        rf"{_SECRET} (?:\w+ ){{0,3}}(?:leaked|exposed|found|in (?:code|repository|environment))",
+        r"secret detected",
     ),
-    (
-        Problem.PUBLIC_DATABASE,
-        rf"(?:database|rds|sql|dynamo|redshift|snapshot)s? (?:\w+ ){{0,6}}{_OPEN}|{_OPEN} (?:\w+ ){{0,4}}(?:database|rds|sql|redshift|snapshot)",
+    Problem.PUBLIC_BUCKET: (
+        rf"{_STORE} (?:\w+ ){{0,6}}{_OPEN}",
+        rf"{_OPEN} (?:\w+ ){{0,5}}(?:bucket|s3|blob|storage)",
+        r"block public access|s3 bucket (?:acl|policy|level) public|\bs3 (?:1|2|3|8)\b",
     ),
-    (
-        Problem.PERMISSIVE_IDENTITY,
-        r"(?:over ?(?:ly )?|excessive(?:ly)? |too )(?:privileged?|permissi\w+)|admin(?:istrator|istrative)? (?:\w+ ){0,2}(?:access|privileges?|permissions?|policy)"
-        r"|full access|wildcard|star permissions?|least privilege|\biam 1\b|privileged (?:role|identity|service account)|high privileges?",
+    Problem.PUBLIC_DATABASE: (rf"{_DATA_STORE} (?:\w+ ){{0,6}}{_OPEN}", rf"{_OPEN} (?:\w+ ){{0,4}}{_DATA_STORE}"),
+    Problem.PERMISSIVE_IDENTITY: (
+        r"(?:over ?(?:ly )?|excessive(?:ly)? |too )(?:privileged?|permissi\w+)|high privileges?",
+        r"admin(?:istrator|istrative)? (?:\w+ ){0,2}(?:access|privileges?|permissions?|policy)",
+        r"full access|wildcard|star permissions?|least privilege|\biam 1\b",
+        r"privileged (?:role|identity|service account)",
     ),
-    (
-        Problem.OPEN_SECURITY_GROUP,
-        rf"(?:security ?group|firewall|\bnsg\b|ingress|network acl)s?\b(?:.*)(?:{_OPEN}|allow)|(?:ssh|rdp|port \d+|3389|port 22)(?:.*){_OPEN}"
-        rf"|{_OPEN}(?:.*)(?:ssh|rdp|port \d+|ingress)|\bec2 (?:13|14|18|19)\b|ec2 securitygroup allow",
+    Problem.OPEN_SECURITY_GROUP: (
+        rf"(?:security ?group|firewall|\bnsg\b|ingress|network acl)s?\b(?:.*)(?:{_OPEN}|allow)",
+        rf"(?:ssh|rdp|port \d+|3389|port 22)(?:.*){_OPEN}",
+        rf"{_OPEN}(?:.*)(?:ssh|rdp|port \d+|ingress)",
+        r"\bec2 (?:13|14|18|19)\b",
     ),
-    (
-        Problem.EXPOSED_INSTANCE,
-        rf"(?:instance|vm|virtual machine|host|server|container|workload|ec2)s? (?:\w+ ){{0,5}}{_OPEN}"
-        rf"|{_OPEN} (?:\w+ ){{0,3}}(?:instance|vm|virtual machine|host|server|container|workload)",
+    Problem.EXPOSED_INSTANCE: (rf"{_WORKLOAD} (?:\w+ ){{0,5}}{_OPEN}", rf"{_OPEN} (?:\w+ ){{0,3}}{_WORKLOAD}"),
+    Problem.NO_ENCRYPTION: (
+        r"(?:not|un|without|missing|lacks?|disabled|ensure) ?(?:\w+ ){0,4}encrypt",
+        r"encryption (?:\w+ ){0,4}(?:disabled|off|missing)|tls|\bkms\b",
     ),
-    (
-        Problem.NO_ENCRYPTION,
-        r"(?:not|un|without|missing|lacks?|disabled|ensure) ?(?:\w+ ){0,4}encrypt|encryption (?:\w+ ){0,4}(?:disabled|off|missing)|tls|\bkms\b",
+    Problem.NO_LOGGING: (
+        r"(?:logging|log file|audit log|flow log|cloudtrail|monitoring) (?:\w+ ){0,5}(?:not|disabled|enabled|missing)",
+        r"without logging|versioning",
     ),
-    (
-        Problem.NO_LOGGING,
-        r"(?:logging|log file|audit log|flow log|cloudtrail|monitoring) (?:\w+ ){0,5}(?:not|disabled|enabled|missing)|without logging|versioning",
+    Problem.NO_MFA: (r"\bmfa\b|multi ?factor|2fa",),
+    Problem.STALE_CREDENTIAL: (
+        r"(?:unused|inactive|stale|old|not rotated|rotat\w+) (?:\w+ ){0,4}(?:key|user|credential|role|password)",
+        r"(?:key|credential)s? (?:\w+ ){0,4}rotat",
     ),
-    (Problem.NO_MFA, r"\bmfa\b|multi ?factor|2fa"),
-    (
-        Problem.STALE_CREDENTIAL,
-        r"(?:unused|inactive|stale|old|not rotated|rotat\w+) (?:\w+ ){0,4}(?:key|user|credential|role|password)|(?:key|credential)s? (?:\w+ ){0,4}rotat",
-    ),
-)
-_COMPILED = tuple((problem, re.compile(pattern)) for problem, pattern in _PATTERNS)
+}
+_COMPILED = tuple((problem, re.compile("|".join(patterns))) for problem, patterns in _PATTERNS.items())
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
-_ABOUT_THREATS = frozenset(
-    Problem[name]
-    for name in """CRYPTOMINING MALWARE RANSOMWARE REVERSE_SHELL CONTAINER_ESCAPE
-    CREDENTIAL_THEFT LATERAL_MOVEMENT PRIVILEGE_ESCALATION DATA_EXFILTRATION COMMAND_AND_CONTROL PERSISTENCE DEFENSE_EVASION
-    ANOMALOUS_ACCESS BRUTE_FORCE RECONNAISSANCE WEB_ATTACK""".split()
-)
+_ABOUT_THREATS = frozenset(list(Problem)[: list(Problem).index(Problem.WEB_ATTACK) + 1])
 _BY_TECHNIQUE = {
     "T1496": Problem.CRYPTOMINING, "T1486": Problem.RANSOMWARE, "T1485": Problem.RANSOMWARE, "T1490": Problem.RANSOMWARE,
     "T1611": Problem.CONTAINER_ESCAPE, "T1552": Problem.CREDENTIAL_THEFT, "T1528": Problem.CREDENTIAL_THEFT,
-    "T1021": Problem.LATERAL_MOVEMENT, "T1550": Problem.LATERAL_MOVEMENT, "T1098": Problem.PERSISTENCE, "T1136": Problem.PERSISTENCE,
+    "T1021": Problem.LATERAL_MOVEMENT, "T1550": Problem.LATERAL_MOVEMENT,
+    "T1098": Problem.PERSISTENCE, "T1136": Problem.PERSISTENCE,
     "T1048": Problem.DATA_EXFILTRATION, "T1537": Problem.DATA_EXFILTRATION, "T1530": Problem.DATA_EXFILTRATION,
     "T1567": Problem.DATA_EXFILTRATION, "T1562": Problem.DEFENSE_EVASION, "T1110": Problem.BRUTE_FORCE,
     "T1595": Problem.RECONNAISSANCE, "T1046": Problem.RECONNAISSANCE, "T1580": Problem.RECONNAISSANCE,

@@ -41,7 +41,7 @@ def is_hot(finding: Finding, exploited: Exploited) -> bool:
         return weight >= _MEDIUM
     if finding.kind is Kind.VULNERABILITY:
         return _is_hot_vulnerability(finding, exploited)
-    if weight >= int(Severity.CRITICAL) or Problem.LEAKED_KEY in finding.problems and weight >= _HIGH:
+    if weight >= int(Severity.CRITICAL) or (Problem.LEAKED_KEY in finding.problems and weight >= _HIGH):
         return True
     return weight >= _HIGH and (finding.internet or finding.sensitive or finding.privileged) is True
 

@@ -17,10 +17,42 @@ from isthmus.model.findings import Finding
 from isthmus.model.outside import printable
 
 _ENVELOPES = (
-    "nodes edges node items Items data results findings Findings alerts Alerts value records Records incidents issues "
-    "issuesV2 detections vulnerabilityFindings configurationFindings cloudConfigurationFindings listFindingsResults "
-    "cloudResources Messages message detail alert finding event events entries rows threatDetectionDetails aiAnalysis issue"
-).split()
+    "nodes",
+    "edges",
+    "node",
+    "items",
+    "Items",
+    "data",
+    "results",
+    "findings",
+    "Findings",
+    "alerts",
+    "Alerts",
+    "value",
+    "records",
+    "Records",
+    "incidents",
+    "issues",
+    "issuesV2",
+    "detections",
+    "vulnerabilityFindings",
+    "configurationFindings",
+    "cloudConfigurationFindings",
+    "listFindingsResults",
+    "cloudResources",
+    "Messages",
+    "message",
+    "detail",
+    "alert",
+    "finding",
+    "event",
+    "events",
+    "entries",
+    "rows",
+    "threatDetectionDetails",
+    "aiAnalysis",
+    "issue",
+)
 _WRITTEN_INSIDE = ("Message", "message", "Body", "body", "messageBody", "data")
 _DEEPEST = 8
 

@@ -60,9 +60,14 @@ _KINDS: dict[AssetKind, str] = {
         "gcpvminstance gceinstance azurecomputevm vminstance awsinstance virtual_machine server "
         "microsofthybridcomputemachines microsoftcomputevirtualmachinescalesets microsoftclassiccomputevirtualmachines"
     ),
-    AssetKind.CONTAINER: "container containers ecscontainer runningcontainer",
-    AssetKind.POD: "pod k8spod kubernetespod deployment kubernetesdeployment k8sdeployment daemonset statefulset kubernetesworkload workload",
-    AssetKind.IMAGE: "image containerimage awsecrcontainerimage vmimage registryimage dockerimage ami awsec2ami",
+    AssetKind.CONTAINER: ("container containers ecscontainer runningcontainer awsecstask ecstask"),
+    AssetKind.POD: (
+        "pod k8spod kubernetespod deployment kubernetesdeployment k8sdeployment daemonset statefulset kubernetesworkload workload "
+        "pods deployments daemonsets statefulsets"
+    ),
+    AssetKind.IMAGE: (
+        "image containerimage awsecrcontainerimage vmimage registryimage dockerimage awsecrimage ami awsec2ami ec2image"
+    ),
     AssetKind.FUNCTION: (
         "function serverless lambda lambdafunction awslambdafunction cloudfunction azurefunction functionapp awslambda "
         "microsoftwebsites cloudrun cloudrunservice cloudfunctionsgoogleapiscomfunction cloudfunctionsgoogleapiscomcloudfunction "
@@ -71,23 +76,34 @@ _KINDS: dict[AssetKind, str] = {
     AssetKind.BUCKET: (
         "bucket s3bucket awss3bucket s3 storagebucket googlestoragebucket gcsbucket storageaccount microsoftstoragestorageaccounts "
         "blobcontainer storagegoogleapiscombucket storage azurestorageaccount gcpbucket awss3 s3buckets objectstorage "
-        "googlecloudstoragebucket storageaccounts"
+        "googlecloudstoragebucket storageaccounts "
+        "gcpstoragebucket"
     ),
     AssetKind.DATABASE: (
         "database dbserver rds rdsinstance awsrdsdbinstance awsrdsdbcluster dynamodb awsdynamodbtable sqlserver cloudsqlinstance "
         "awsrdsinstance dbinstance rdsdbinstance microsoftsqlservers sqladmingoogleapiscominstance redshift "
         "rdsdb googlecloudsqlinstance cloudsqlgoogleapiscominstance googlecloudbigquerydataset bigquerygoogleapiscomdataset "
         "googlecloudbigquerytable bigquerygoogleapiscomtable microsoftsqlserversdatabases microsoftdocumentdbdatabaseaccounts "
-        "microsoftdbforpostgresqlflexibleservers microsoftdbformysqlflexibleservers microsoftsqlmanagedinstances"
+        "microsoftdbforpostgresqlflexibleservers microsoftdbformysqlflexibleservers microsoftsqlmanagedinstances "
+        "awsredshiftcluster awsopensearchservicedomain awselasticsearchdomain awsneptunedbcluster awsdocdbcluster "
+        "awsrdsdb awsrdscluster awsrdsdbinstancesnapshot"
     ),
-    AssetKind.VOLUME: "volume disk awsec2volume ebsvolume ebs snapshot googlecomputedisk computegoogleapiscomdisk microsoftcomputedisks",
-    AssetKind.ROLE: "role iamrole awsiamrole accessrole assumedrole awsrole instanceprofile iampolicy awsiampolicy policy accessrolepolicy",
+    AssetKind.VOLUME: (
+        "volume disk awsec2volume ebsvolume ebs snapshot googlecomputedisk computegoogleapiscomdisk microsoftcomputedisks "
+        "awsec2snapshot "
+        "awsec2ebsvolume awsec2ebssnapshot"
+    ),
+    AssetKind.ROLE: (
+        "role iamrole awsiamrole accessrole assumedrole awsrole instanceprofile iampolicy awsiampolicy policy accessrolepolicy "
+        "iaminstanceprofile awsiaminstanceprofile"
+    ),
     AssetKind.USER: "user iamuser awsiamuser useraccount awsuser awsrootuser root identity ctuser federateduser",
     AssetKind.ACCESS_KEY: "accesskey awsiamaccesskey iamaccesskey accesskeyid credential secretkey googleiamserviceaccountkey iamgoogleapiscomserviceaccountkey",
     AssetKind.SERVICE_ACCOUNT: (
         "serviceaccount serviceprincipal iamserviceaccount k8sserviceaccount gcpserviceaccount managedidentity "
         "iamgoogleapiscomserviceaccount kubernetesserviceaccount googleiamserviceaccount "
-        "microsoftmanagedidentityuserassignedidentities"
+        "microsoftmanagedidentityuserassignedidentities "
+        "gcpiamserviceaccount"
     ),
     AssetKind.SECURITY_GROUP: (
         "securitygroup awsec2securitygroup ec2securitygroup networksecuritygroup microsoftnetworknetworksecuritygroups firewall "
@@ -95,15 +111,19 @@ _KINDS: dict[AssetKind, str] = {
     ),
     AssetKind.LOAD_BALANCER: (
         "loadbalancer elb alb awselbv2loadbalancer awselbloadbalancer awsec2elb microsoftnetworkloadbalancers "
-        "microsoftnetworkapplicationgateways googlecomputeforwardingrule computegoogleapiscomforwardingrule"
+        "microsoftnetworkapplicationgateways googlecomputeforwardingrule computegoogleapiscomforwardingrule "
+        "awsec2elbv2 awselasticloadbalancingloadbalancer"
     ),
     AssetKind.NETWORK: (
         "vpc subnet virtualnetwork network awsec2vpc awsec2subnet googlecomputenetwork computegoogleapiscomnetwork "
-        "googlecomputesubnetwork computegoogleapiscomsubnetwork microsoftnetworkvirtualnetworks virtualnetworks"
+        "googlecomputesubnetwork computegoogleapiscomsubnetwork microsoftnetworkvirtualnetworks virtualnetworks "
+        "ec2vpc"
     ),
     AssetKind.CLUSTER: (
         "cluster kubernetescluster ekscluster awsekscluster gkecluster akscluster k8scluster containergoogleapiscomcluster "
-        "googlecontainercluster microsoftcontainerservicemanagedclusters microsoftkubernetesconnectedclusters"
+        "googlecontainercluster microsoftcontainerservicemanagedclusters microsoftkubernetesconnectedclusters "
+        "awsecscluster ecscluster "
+        "gcpgkecluster"
     ),
     AssetKind.ACCOUNT: (
         "account subscription project awsaccount microsoftsubscription cloudaccount cloudresourcemanagergoogleapiscomproject "

@@ -25,9 +25,23 @@ class Fact:
 
 
 ABOUT = (
-    "severity threat exploited exploit epss cvss internet sensitive privileged secret blocked expected "
-    "environment criticality owner fix"
-).split()
+    "severity",
+    "threat",
+    "exploited",
+    "exploit",
+    "epss",
+    "cvss",
+    "internet",
+    "sensitive",
+    "privileged",
+    "secret",
+    "blocked",
+    "expected",
+    "environment",
+    "criticality",
+    "owner",
+    "fix",
+)
 
 
 def fact(about: str, value: str, text: str, source: str, at: datetime | None, asset: str = "") -> Fact:

@@ -41,3 +41,6 @@ class Intel:
     exploited: Mapping[str, Exploited] = field(default_factory=dict)
     epss: Mapping[str, float] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
+
+
+NO_INTEL = Intel()

@@ -1,4 +1,7 @@
-"""The sorts of problem we can explain and mend. A finding may carry several; none makes another milder."""
+"""The sorts of problem we can explain and mend. A finding may carry several; none makes another milder.
+
+The order is gravest first: attacks down to WEB_ATTACK, then weaknesses.
+"""
 
 from __future__ import annotations
 

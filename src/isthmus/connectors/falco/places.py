@@ -143,7 +143,9 @@ def _container(fields: Record, container: str, hostname: str) -> Place:
 
 
 def _audited(fields: Record) -> Place:
-    """Kubernetes audit: the object that was asked for, and who asked."""
+    """Kubernetes audit: the object that was asked for, and who asked. Without its cluster an object has no id: the same
+    names are in every cluster.
+    """
     cluster, namespace = cluster_of(fields), field(fields, "ka.target.namespace")
     resource, name = field(fields, "ka.target.resource"), field(fields, "ka.target.name", "ka.target.pod.name")
     user = field(fields, "ka.user.name")

@@ -27,6 +27,8 @@ _CLOUDS = {
     "k8s": "kubernetes",
 }
 _USERS = {"assumedrole": AssetKind.ROLE, "role": AssetKind.ROLE, "awsservice": AssetKind.SERVICE_ACCOUNT}
+_WORKLOADS = frozenset({AssetKind.CONTAINER, AssetKind.POD})
+_NOWHERE = Asset(AssetKind.OTHER)
 # Names under which CloudTrail puts the thing a call was about; Lacework copies them as they are.
 _NAMED = {
     "accesskeyid": AssetKind.ACCESS_KEY,
@@ -85,11 +87,14 @@ def _partition(region: str) -> str:
 
 
 def machine_asset(tags: Record, mid: str, hostname: str) -> Asset:
-    """A machine by the tags Lacework keeps of it. Account, zone and instance id together are the instance's ARN."""
+    """A machine by the tags Lacework keeps of it. Account, zone and instance id together are the instance's ARN.
+
+    Lacework's own machine number is unique in one Lacework account only, so it stands in where there is no instance id.
+    """
     instance = first_text(tags, "InstanceId", "instance_id")
     provider = cloud(text(tags, "VmProvider")) or ("aws" if instance.startswith("i-") else "")
     account, region = first_text(tags, "Account", "ProjectId", "SubscriptionId"), region_of(text(tags, "Zone"))
-    arn = ""
+    arn, own = "", f"lacework:mid/{mid}" if mid and not instance else ""
     if provider == "aws" and account and region and instance.startswith("i-"):
         arn = f"arn:{_partition(region)}:ec2:{region}:{account}:instance/{instance}"
     return Asset(
@@ -98,7 +103,7 @@ def machine_asset(tags: Record, mid: str, hostname: str) -> Asset:
         account=account,
         region=region,
         name=Outside(first_text(tags, "Name", "InstanceName", "Hostname") or hostname),
-        ids=tuple(one for one in (arn, instance, f"lacework:mid/{mid}" if mid else "") if one),
+        ids=tuple(one for one in (arn, instance, own) if one),
     )
 
 
@@ -170,7 +175,7 @@ def account_of(rows: Rows) -> tuple[str, str]:
     for name, provider in (("recid", ""), ("recidazure", "azure"), ("recidgcp", "gcp")):
         for row in rows.get(name, ()):
             account = text(row, "account_id")
-            return provider or cloud(text(row, "rec_id")[:3]) or ("aws" if account.isdigit() else ""), account
+            return provider or cloud(text(row, "rec_id").partition("_")[0]) or ("aws" if account.isdigit() else ""), account
     return "", ""
 
 
@@ -190,6 +195,19 @@ def _images(rows: Rows) -> Iterator[Asset]:
         yield Asset(AssetKind.IMAGE, name=Outside(text(row, "image_repo") or image), ids=(image,) if image else ())
 
 
+def _workloads(rows: Rows, home: Asset) -> Iterator[Asset]:
+    """Containers by id and Kubernetes pods by cluster, namespace and name, on the machine the alert names."""
+    place = (home.provider, home.account, home.region)
+    for row in rows.get("container", ()):
+        own = text(row, "container_id")
+        if own:
+            yield Asset(AssetKind.CONTAINER, *place, Outside(first_text(row, "container_name", "image_repo")), (own,))
+    for row in rows.get("k8pod", ()):
+        path = (text(row, "cluster_id"), text(row, "pod_namespace"), text(row, "pod_name"))
+        if all(path):
+            yield Asset(AssetKind.POD, *place, Outside(path[2]), (f"k8s:{'/'.join(path)}",))
+
+
 def _placed(asset: Asset, rows: Rows, provider: str) -> Asset:
     region = first_text(next(iter(rows.get("region", ())), {}), "region")
     return replace(asset, provider=asset.provider or provider, region=asset.region or region)
@@ -199,7 +217,8 @@ def assets_of(rows: Rows, provider: str) -> tuple[list[Asset], list[Asset]]:
     """What the alert stands on, the main thing first, and who acted. Who acted is the main thing if there is no other."""
     who = list(_identities(rows))
     account = who[0].account if who else account_of(rows)[1]
-    things = [_machine(row) for row in rows.get("machine", ())]
+    machines = [_machine(row) for row in rows.get("machine", ())]
+    things = [*_workloads(rows, next(iter(machines), _NOWHERE)), *machines]
     things += [resource_asset(one, *account_of(rows)) for one in violations(rows)]
     things += _touched(rows, account)
     things += _images(rows)
@@ -207,9 +226,16 @@ def assets_of(rows: Rows, provider: str) -> tuple[list[Asset], list[Asset]]:
     return (stands_on, who) if stands_on else ([_placed(one, rows, provider) for one in who[:1]], [])
 
 
+def _how(main: Asset, other: Asset) -> str:
+    if main.kind in _WORKLOADS and other.kind is AssetKind.INSTANCE:
+        return "runs_on"
+    runs = main.kind in _WORKLOADS or main.kind is AssetKind.INSTANCE
+    return "uses_image" if runs and other.kind is AssetKind.IMAGE else "touches"
+
+
 def ties_of(things: list[Asset], who: list[Asset], kind: Kind) -> tuple[Tie, ...]:
     """The others an alert names: what was touched besides, and (for a threat) who did it. Unnamed ones are left out."""
-    ties = [Tie("touches", one) for one in things[1:] if one.ids]
+    ties = [Tie(_how(things[0], one), one) for one in things[1:] if one.ids]
     if kind is Kind.THREAT:
         ties += [Tie("actor", one) for one in who if one.ids]
     return tuple(ties)

@@ -5,11 +5,12 @@ A webhook is not written here: it names no asset, so the finding could not be re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from isthmus.model.assets import Asset, AssetKind
+from isthmus.connectors.lacework.simulator_entities import entities_of, main_entity, numbered, tags_of
+from isthmus.model.assets import AssetKind
 from isthmus.model.findings import Finding, Kind, short_hash
 from isthmus.model.severity import Severity, Status
 
@@ -22,22 +23,7 @@ _WORDS = {
     Severity.UNKNOWN: ("Unknown", 0),
 }
 _DERIVED = {Kind.THREAT: ("Anomaly", "Application"), Kind.MISCONFIGURATION: ("Policy", "Compliance")}
-_SORTS = {AssetKind.ROLE: "AssumedRole", AssetKind.USER: "IAMUser"}
-_PARAMETERS = {
-    AssetKind.BUCKET: "bucketName",
-    AssetKind.SECURITY_GROUP: "groupId",
-    AssetKind.FUNCTION: "functionName",
-    AssetKind.DATABASE: "dBInstanceIdentifier",
-    AssetKind.ACCESS_KEY: "accessKeyId",
-}
-_EVIDENCE = {
-    "ip": ("SourceIpAddress", "ip_address"),
-    "domain": ("DnsName", "hostname"),
-    "process": ("Process", "cmdline"),
-    "hash": ("FileDataHash", "filedata_hash"),
-    "api": ("API", "api"),
-}
-_PROVIDERS = {"aws": "AWS", "azure": "Azure", "gcp": "GCE"}
+_UPPER = {"account": "ACCOUNT_ID", "principalId": "PRINCIPAL_ID"}
 _HOST_STATUS = {
     Status.NEW: ("Active", "VULNERABLE"),
     Status.IN_PROGRESS: ("Active", "VULNERABLE"),
@@ -52,93 +38,12 @@ def _time(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z" if moment else ""
 
 
-def _number(name: str) -> int:
-    """Lacework numbers its alerts and machines."""
-    return int(name) if name.isdigit() else int(short_hash(name, length=7), 16)
-
-
-def _end(given: str) -> str:
-    return given.split(":", 5)[-1].replace(":", "/").rsplit("/", 1)[-1] if given.startswith("arn:") else given
-
-
-def _tags(asset: Asset) -> dict[str, Any]:
-    return {
-        "Account": asset.account,
-        "Hostname": f"{asset.name}.internal",
-        "InstanceId": _end(asset.ids[0]),
-        "Name": str(asset.name),
-        "VmProvider": _PROVIDERS.get(asset.provider, ""),
-        "VmInstanceType": "t3.small",
-        "Zone": f"{asset.region}a" if asset.provider == "aws" and asset.region else asset.region,
-        "arch": "amd64",
-        "os": "linux",
-        **{name: str(value) for name, value in asset.tags},
-    }
-
-
-def _user(asset: Asset) -> dict[str, Any]:
-    sort = _SORTS.get(asset.kind, "AssumedRole")
-    return {
-        "KEY": {
-            "account": asset.account,
-            "principalId": next((one for one in asset.ids if one.startswith(("AROA", "AIDA"))), ""),
-            "username": f"{sort}/{asset.account}:{_end(asset.ids[0])}",
-        },
-        "PROPS": {"region_list": [asset.region] if asset.region else []},
-    }
-
-
-def _resource(asset: Asset) -> dict[str, Any]:
-    first = asset.ids[0]
-    name = "resourceArn" if first.startswith("arn:") else _PARAMETERS.get(asset.kind, "name")
-    return {"KEY": {"name": name, "value": first}, "PROPS": {}}
-
-
-def _main(finding: Finding) -> dict[str, Any]:
-    """The entity an alert of this kind stands on."""
-    asset = finding.asset
-    if finding.kind is Kind.MISCONFIGURATION:
-        violation = {"rec_id": finding.rule, "reason": str(finding.title), "resource": asset.ids[0]}
-        account = {"account_id": asset.account, "account_alias": "tidewater", "title": str(finding.title)}
-        return {
-            "RecId": [{"KEY": {"rec_id": finding.rule}, "PROPS": account}],
-            "NewViolation": [{"KEY": violation, "PROPS": {}}],
-        }
-    if asset.kind is AssetKind.INSTANCE:
-        props = {"hostname": f"{asset.name}.internal", "tags": _tags(asset)}
-        return {"Machine": [{"KEY": {"mid": _number(asset.ids[0])}, "PROPS": props}]}
-    if asset.kind in _SORTS:
-        return {"CT_User": [_user(asset)]}
-    return {"Resource": [_resource(asset)]}
-
-
-def _evidence(finding: Finding) -> Iterator[tuple[str, dict[str, Any]]]:
-    for tie in finding.ties:
-        if tie.how == "actor" and tie.asset.ids and tie.asset.kind in _SORTS:
-            yield "CT_User", _user(tie.asset)
-        if tie.how == "touches" and tie.asset.ids:
-            yield "Resource", _resource(tie.asset)
-    for one in finding.indicators:
-        if one.kind in _EVIDENCE:
-            name, key = _EVIDENCE[one.kind]
-            yield name, {"KEY": {key: one.value}, "PROPS": {}}
-
-
-def _entities(finding: Finding) -> dict[str, list[dict[str, Any]]]:
-    entities: dict[str, list[dict[str, Any]]] = _main(finding)
-    for name, row in _evidence(finding):
-        entities.setdefault(name, []).append(row)
-    if finding.asset.region:
-        entities["Region"] = [{"KEY": {"region": finding.asset.region}, "PROPS": {"account_list": [finding.asset.account]}}]
-    return entities
-
-
 def _alert(finding: Finding) -> dict[str, Any]:
     category, group = _DERIVED[finding.kind]
     posture = finding.kind is Kind.MISCONFIGURATION
     machine = finding.asset.kind is AssetKind.INSTANCE and not posture
     return {
-        "alertId": _number(finding.source_id),
+        "alertId": numbered(finding.source_id),
         "alertName": str(finding.title),
         "alertType": "NewViolations" if posture else finding.rule,
         "severity": _WORDS[finding.severity][0],
@@ -155,17 +60,17 @@ def _alert(finding: Finding) -> dict[str, Any]:
         "status": "Open" if finding.status.open else "Closed",
         "alertInfo": {"subject": str(finding.title), "description": str(finding.description)},
         "policyId": finding.rule if posture else "",
-        "entityMap": _entities(finding),
+        "entityMap": entities_of(finding),
     }
 
 
 def _event(finding: Finding) -> dict[str, Any]:
-    alert, start, end = str(_number(finding.source_id)), _time(finding.times.happened), _time(finding.times.updated)
+    alert, start, end = str(numbered(finding.source_id)), _time(finding.times.happened), _time(finding.times.updated)
     posture = finding.kind is Kind.MISCONFIGURATION
     kind = "NewViolations" if posture else finding.rule
     entities = {
-        name: [{key.upper(): value for key, value in (row["PROPS"] | row["KEY"]).items()} for row in rows]
-        for name, rows in _entities(finding).items()
+        name: [{_UPPER.get(key, key.upper()): value for key, value in (row["PROPS"] | row["KEY"]).items()} for row in rows]
+        for name, rows in entities_of(finding).items()
     }
     data = {
         "START_TIME": start,
@@ -263,8 +168,8 @@ def _host(finding: Finding) -> dict[str, Any]:
             "fixed_version": one.fixed_version,
             "version_installed": one.version,
         },
-        "machineTags": _tags(asset) | {"lw_InternetExposure": exposed},
-        "mid": _number(asset.ids[0]),
+        "machineTags": tags_of(asset) | {"lw_InternetExposure": exposed},
+        "mid": numbered(asset.ids[0]),
         "props": {"first_time_seen": _time(finding.times.happened), "last_updated_time": _time(finding.times.updated)},
         "severity": _WORDS[finding.severity][0],
         "status": status,
@@ -280,8 +185,9 @@ class LaceworkSimulator:
     def payloads(self, finding: Finding) -> Iterable[dict[str, Any]]:
         if finding.kind is Kind.VULNERABILITY:
             return [_container(finding) if finding.asset.kind is AssetKind.IMAGE else _host(finding)]
-        # The event channel never says that an alert was closed.
-        return [_alert(finding), _event(finding)] if finding.status.open else [_alert(finding)]
+        # The event channel never says that an alert was closed, and of a machine it says no account.
+        told = finding.status.open and "Machine" not in main_entity(finding)
+        return [_alert(finding), _event(finding)] if told else [_alert(finding)]
 
     def envelope(self, payloads: Sequence[dict[str, Any]]) -> object:
         paging = {"rows": len(payloads), "totalRows": len(payloads), "urls": {"nextPage": None}}

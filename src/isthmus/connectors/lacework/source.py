@@ -59,6 +59,11 @@ def _rule(alert_type: str, policy: str, rows: Rows) -> str:
     return named if named and (alert_type in _ANY_RULE or not alert_type) else alert_type or named
 
 
+def _broken_rule(rows: Rows) -> str:
+    """The title of the recommendation a compliance event is about; its own name is only `New Violations`."""
+    return first_text(next(iter(rows.get("recid", ())), {}), "title")
+
+
 def _vulnerabilities(rows: Rows) -> tuple[Vulnerability, ...]:
     fixes = {text(row, "feature_name"): text(row, "fixed_version") for row in rows.get("imagefeature", ())}
     named = ((row, cves(first_text(row, "cve_id", "cve"))) for row in rows.get("cve", ()))
@@ -155,7 +160,7 @@ def read_event(record: Record, origin: Origin) -> Claims:
             instance=origin.instance,
             kind=kind,
             rule=_rule(text(detail, "EVENT_TYPE"), "", rows),
-            title=Outside(first_text(detail, "EVENT_NAME", "SUMMARY", "EVENT_TYPE")),
+            title=Outside(_broken_rule(rows) or first_text(detail, "EVENT_NAME", "SUMMARY", "EVENT_TYPE")),
             description=Outside(text(detail, "SUMMARY")),
             severity=_severity(text(detail, "SEVERITY")),
             asset=asset,

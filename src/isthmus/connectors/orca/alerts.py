@@ -15,7 +15,6 @@ from isthmus.contracts.reading import (
     controls,
     cves,
     first_text,
-    first_when,
     flag,
     items,
     needed,
@@ -133,11 +132,12 @@ def _malware(record: Record) -> tuple[Indicator, ...]:
     return tuple(Indicator("hash", one) for one in sorted(found) if one)
 
 
-def _cve(row: dict[str, Any], package: str) -> Vulnerability:
+def _cve(row: dict[str, Any], package: str, version: str) -> Vulnerability:
     affected = next(iter(words(row, "affected_packages")), "")
     return Vulnerability(
         cve=text(row, "cve_id").upper(),
         package=package or affected,
+        version=version,
         fixed_version=text(row, "patched_version"),
         cvss=number(row, "cvss_score"),
         vector=text(row, "cvss_vector"),
@@ -149,7 +149,7 @@ def vulnerabilities(
     rows: list[dict[str, Any]], named: tuple[str, ...], package: str, version: str
 ) -> tuple[Vulnerability, ...]:
     """What Orca says of each CVE, and those it only names. Advisories without a CVE id are left to the title."""
-    told = [_cve(row, package) for row in rows if cves(text(row, "cve_id"))]
+    told = [_cve(row, package, version) for row in rows if cves(text(row, "cve_id"))]
     known = {one.cve for one in told}
     told += [Vulnerability(cve, package, version) for cve in cves(*named) if cve not in known]
     return tuple(told)
@@ -167,8 +167,10 @@ def read_alert(record: Record, origin: Origin) -> Claims:
     state = section(record, "state") or record
     alert = needed(text(state, "alert_id"), "state", "alert_id")
     asset = _asset(record, alert)
-    labels = words(record, "asset_labels") + words(record, "model", "data", "Inventory", "Observations")
+    inventory, about = section(record, "model", "data", "Inventory"), section(record, "data")
+    labels = words(record, "asset_labels") + words(inventory, "Observations")
     created = when(state, "created_at")
+    changed = latest(state, "last_updated", "status_time", "last_seen", "closed_time") or created
     yield Finding(
         source="orca",
         source_id=alert,
@@ -176,25 +178,23 @@ def read_alert(record: Record, origin: Origin) -> Claims:
         instance=origin.instance,
         kind=kind_of(text(record, "category"), asset.kind, labels=words(record, "alert_labels")),
         rule=first_text(record, "type", "type_key", "rule_id"),
-        title=Outside(first_text(record, "type_string", "data.title", "description") or alert),
-        description=Outside(first_text(record, "details", "data.details", "description")),
+        title=Outside(text(record, "type_string") or text(about, "title") or text(record, "description") or alert),
+        description=Outside(text(record, "details") or text(about, "details") or text(record, "description")),
         severity=severity_of(
             text(state, "risk_level"), number(state, "orca_score"), number(state, "score"), text(state, "severity")
         ),
         status=status_named(text(state, "status")),
         status_reason=text(state, "closed_reason"),
         asset=asset,
-        times=Times(
-            created, latest(state, "last_updated", "status_time", "last_seen", "closed_time", "created_at"), origin.received
-        ),
+        times=Times(created, changed, origin.received),
         first_seen=created,
-        last_seen=first_when(state, "last_seen", "created_at"),
+        last_seen=when(state, "last_seen") or created,
         vulnerabilities=_vulnerabilities(record),
-        attack=techniques(*words(record, "data", "mitre_techniques"), *words(record, "data", "mitre_technique")),
+        attack=techniques(*(words(about, "mitre_techniques") or words(about, "mitre_technique"))),
         controls=controls((name, "") for name in words(record, "related_compliances")),
         ties=_ties(record, asset),
         indicators=_malware(record),
-        internet=exposed(labels, flag(record, "model", "data", "Inventory", "IsInternetFacing")),
+        internet=exposed(labels, flag(inventory, "IsInternetFacing")),
         sensitive=sensitive(labels),
         hint=state is record,
         link=link_to(alert),

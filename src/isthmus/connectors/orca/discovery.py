@@ -76,7 +76,8 @@ def _asset(fields: Record, data: Record, inventory: Record) -> Asset:
         or text(fields, "CloudProvider")
         or _cloud_of(native or text(data, "asset_type"), arn)
     )
-    provider, account = clouds_of(said, text(data, "cloud_vendor_id") or _account(fields))
+    place = text(data, "cloud_vendor_id") or _account(fields) or (arn.split(":")[4:5] or [""])[0]
+    provider, account = clouds_of(said, place)
     return Asset(
         kind=kind,
         provider=provider,
@@ -181,6 +182,19 @@ def _cvss_severity(record: Record) -> Severity:
     return severity_named(word) if word or score is None else severity_of_cvss(score)
 
 
+def _row_cve(record: Record, cve: str, package: Record) -> Vulnerability:
+    return Vulnerability(
+        cve=cve,
+        package=text(package, "Name"),
+        version=text(package, "Version"),
+        cvss=number(record, "CvssScore"),
+        vector=text(record, "CvssVector"),
+        epss=number(record, "EpssProbability"),
+        exploited=flag(record, "CisaKev") or False,
+        exploit_exists=flag(record, "HasExploit") or False,
+    )
+
+
 def read_vulnerability(record: Record, origin: Origin) -> Claims:
     """A VulnerabilityV2 row: one CVE of one package on one asset.
 
@@ -207,18 +221,7 @@ def read_vulnerability(record: Record, origin: Origin) -> Claims:
         times=Times(when(record, "FirstSeen"), seen, origin.received),
         first_seen=when(record, "FirstSeen"),
         last_seen=seen,
-        vulnerabilities=(
-            Vulnerability(
-                cve=cve,
-                package=name,
-                version=text(package, "Version"),
-                cvss=number(record, "CvssScore"),
-                vector=text(record, "CvssVector"),
-                epss=number(record, "EpssProbability"),
-                exploited=flag(record, "CisaKev") or False,
-                exploit_exists=flag(record, "HasExploit") or False,
-            ),
-        ),
+        vulnerabilities=(_row_cve(record, cve, package),),
         internet=exposed(labels, flag(inventory, "IsInternetFacing")),
         sensitive=sensitive(labels),
         link=text(record, "SourceLink"),

@@ -23,7 +23,7 @@ def _is_asset(record: Record) -> bool:
 
 
 def _is_served_asset(record: Record) -> bool:
-    return isinstance(record["data"], dict) and "AlertId" not in record["data"]
+    return isinstance(record["data"], dict) and "AlertId" not in record["data"] and "state" not in record
 
 
 def _is_verification(record: Record) -> bool:

@@ -10,6 +10,7 @@ CONNECTOR = Connector(
     source=PrismaSource(),
     simulator=PrismaSimulator(),
     proved_by="public samples of CSPM config alerts (API), the test notification, twistcli image scans and their CSV, Compute "
-    "runtime, WAAS, network, trust, admission, file and log audits, container scans and the XSOAR channel; filled CSPM webhook "
-    "bodies, anomaly, IAM, data and attack-path alerts, incidents, host and image scans through the API by documentation only",
+    "runtime (container, host), WAAS, network, trust, admission, file and log audits, container and CI scans, XSOAR channel; "
+    "filled CSPM webhook bodies, anomaly, IAM, data and attack-path alerts, incidents, function audits, API scans of hosts and "
+    "images by documentation only",
 )

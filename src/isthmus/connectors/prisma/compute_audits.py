@@ -12,7 +12,7 @@ from typing import Any
 from isthmus.connectors.prisma.compute_runtime import STOPPED
 from isthmus.connectors.prisma.places import account_of, cluster_tie, given, image, indicators, machine, spoken, workload
 from isthmus.connectors.prisma.techniques import attack_of
-from isthmus.contracts.reading import Record, each, first_text, flag, items, needed, section, text, when, words
+from isthmus.contracts.reading import Record, each, first_text, flag, items, needed, number, section, text, when, words
 from isthmus.contracts.roles import Claims
 from isthmus.model.assets import Asset, AssetKind, asset_kind
 from isthmus.model.deliveries import Origin
@@ -22,27 +22,61 @@ from isthmus.model.outside import Outside
 from isthmus.model.severity import Severity
 
 _BOTS = frozenset(
-    "searchEngineCrawler businessAnalyticsBot educationalBot newsBot financialBot contentFeedClient archivingBot "
-    "careerSearchBot mediaSearchBot genericBot webAutomationTool webScraper apiLibrary httpLibrary sessionValidation "
-    "javascriptTimeout missingCookie browserImpersonation requestAnomalies userDefinedBot".split()
+    {
+        "searchEngineCrawler",
+        "businessAnalyticsBot",
+        "educationalBot",
+        "newsBot",
+        "financialBot",
+        "contentFeedClient",
+        "archivingBot",
+        "careerSearchBot",
+        "mediaSearchBot",
+        "genericBot",
+        "webAutomationTool",
+        "webScraper",
+        "apiLibrary",
+        "httpLibrary",
+        "sessionValidation",
+        "javascriptTimeout",
+        "missingCookie",
+        "browserImpersonation",
+        "requestAnomalies",
+        "userDefinedBot",
+    }
 )
 _TAKEOVER = frozenset({"cmdi", "codeInjection", "sqli", "lfi", "shellshock"})
 _WEB = frozenset(
-    "xss attackTools informationLeak dos malformedRequest unexpectedAPI disallowedFile deniedIP deniedCountry header".split()
+    {
+        "xss",
+        "attackTools",
+        "informationLeak",
+        "dos",
+        "malformedRequest",
+        "unexpectedAPI",
+        "disallowedFile",
+        "deniedIP",
+        "deniedCountry",
+        "header",
+    }
 )
-_GRAVE_REQUESTS = frozenset({"privilegedContainer", "execIntoContainer", "writableVolumes", "impairDefences"})
+_REFUSED = 300
 _RAW_LIMIT = 262_144
 
 
-def _web_severity(attack: str) -> Severity:
-    """Attacks that give the machine away if they work are high (Prisma itself maps them to remote execution); other
-    breaches of the web rules are medium; bots and libraries, which most sites are visited by, are low.
+def _web_severity(record: Record, attack: str) -> Severity:
+    """WAAS sees attempts, and whatever faces the internet is tried all day. So it counts whether the application
+    answered with success: an attack that gives the machine away if it works (Prisma itself maps these to remote
+    execution) is then high, another breach of the web rules medium; refused or stopped, each is one lower. Bots and
+    libraries, which most sites are visited by, are low.
     """
-    if attack in _TAKEOVER:
-        return Severity.HIGH
-    if attack in _WEB:
-        return Severity.MEDIUM
-    return Severity.LOW if attack in _BOTS else Severity.UNKNOWN
+    if attack in _BOTS:
+        return Severity.LOW
+    if attack not in _TAKEOVER and attack not in _WEB:
+        return Severity.UNKNOWN
+    answer = number(record, "statusCode")
+    served = text(record, "effect").lower() not in STOPPED and (answer is None or answer < _REFUSED)
+    return Severity((Severity.HIGH if attack in _TAKEOVER else Severity.MEDIUM) - (0 if served else 1))
 
 
 def _web_seen(record: Record) -> Iterator[tuple[str, str]]:
@@ -66,7 +100,7 @@ def read_waas(record: Record, origin: Origin) -> Claims:
         rule=attack,
         title=Outside(f"Web attack: {attack}"),
         description=Outside(text(record, "msg")),
-        severity=_web_severity(attack),
+        severity=_web_severity(record, attack),
         asset=asset,
         times=Times(happened, happened, origin.received),
         first_seen=happened,
@@ -148,9 +182,12 @@ def read_grouped(record: Record, origin: Origin) -> Claims:
     if not groups:
         raise Untrusted("a group of Prisma Cloud audits with no audit in it: nothing to triage", "audits")
     for name in groups:
-        read = _trust if name == "untrusted" else _connection
-        place = f"audits.{name}.audits"
-        yield from each(items(record, "audits", name, "audits"), place, lambda audit, read=read: read(audit, origin))  # type: ignore[misc]
+        yield from _group(record, name, origin)
+
+
+def _group(record: Record, name: str, origin: Origin) -> Claims:
+    read = _trust if name == "untrusted" else _connection
+    yield from each(items(record, "audits", name, "audits"), f"audits.{name}.audits", lambda audit: read(audit, origin))
 
 
 def _raw_name(record: Record) -> str:
@@ -184,7 +221,7 @@ def read_admission(record: Record, origin: Origin) -> Claims:
     """An admission audit: somebody asked the cluster for something a rule speaks of. It has no id: the same request
     by the same user under the same rule is the same finding, seen again.
 
-    Requests that open a way to the node or into a container are high, others medium.
+    Tampering with the defence is high. Others are medium: administrators do them too.
     """
     cluster, namespace, operation = text(record, "cluster"), text(record, "namespace"), text(record, "operation")
     rule, name, happened = needed(text(record, "ruleName"), "ruleName"), _raw_name(record), when(record, "time")
@@ -200,12 +237,12 @@ def read_admission(record: Record, origin: Origin) -> Claims:
         rule=rule,
         title=Outside(text(record, "message") or rule),
         description=Outside(f"{operation} {text(record, 'resource')} in {namespace or 'the cluster'}: {rule}"),
-        severity=Severity.HIGH if _GRAVE_REQUESTS & set(techniques) else Severity.MEDIUM,
+        severity=Severity.HIGH if "impairDefences" in techniques else Severity.MEDIUM,
         asset=Asset(
             kind=asset_kind(text(record, "kind")),
             provider="kubernetes",
             account=account_of(record, "accountID"),
-            name=Outside(name or path),
+            name=Outside(name),
             ids=(f"k8s:{cluster}/{path}",) if name and cluster else (),
         ),
         times=Times(happened, happened, origin.received),

@@ -1,4 +1,4 @@
-"""Alerts of Prisma Cloud Compute's XSOAR channel (`/xsoar-alerts`): audits, incidents, cloud discovery, compliance, vulnerabilities.
+"""Alerts of Prisma Cloud Compute's XSOAR channel (`/xsoar-alerts`): audits, incidents, discovery, compliance, vulnerabilities.
 
 The channel flattens what it tells: names instead of ids, and, but for vulnerabilities, no severity.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from isthmus.connectors.prisma.compute_runtime import severity_of_category
 from isthmus.connectors.prisma.compute_scan import Scan, benchmark, vulnerability
 from isthmus.connectors.prisma.places import account_of, given, indicators, spoken
-from isthmus.contracts.reading import Record, controls, each, first_text, flag, items, needed, number, text, when
+from isthmus.contracts.reading import Record, controls, each, first_text, flag, items, needed, text, when
 from isthmus.contracts.roles import Claims
 from isthmus.model.assets import Asset, AssetKind, asset_kind
 from isthmus.model.deliveries import Origin
@@ -134,7 +134,7 @@ def _vulnerabilities(record: Record, origin: Origin) -> Claims:
     key = asset.ids[0] if asset.ids else needed(str(asset.name) or text(record, "_id"), "imageName")
     scan = Scan(origin, asset, key, at=when(record, "time"))
     parts = _some(record, "vulnerabilities")
-    yield from each(parts, "vulnerabilities", lambda part: vulnerability(scan, {**part, "cvss": number(part, "cvss")}))
+    yield from each(parts, "vulnerabilities", lambda part: vulnerability(scan, part))
 
 
 def _some(record: Record, name: str) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Prisma Cloud Compute at run time: single audits of containers, hosts, functions and tasks, and the incidents they add up to."""
+"""Prisma Cloud Compute at run time: audits of containers, hosts, functions and tasks, and the incidents they add up to."""
 
 from __future__ import annotations
 

@@ -265,13 +265,14 @@ def read_container_scan(record: Record, origin: Origin) -> Claims:
     picture = image(text(info, "imageID"), text(info, "imageName"))
     ties = [Tie("runs_on", node)] if node.ids else []
     ties += [Tie("uses_image", picture)] if picture.ids else []
-    asset = _cloud_asset(info, AssetKind.CONTAINER, text(info, "name") or own, own)
+    asset = _cloud_asset(info, AssetKind.CONTAINER, text(info, "name").lstrip("/") or own, own)
     scan = Scan(origin, asset, own, (*ties, *cluster_tie(text(info, "cluster"))), when_scanned(record))
     yield from _claims(scan, (info, "vulnerabilities"), (info, "complianceIssues"))
 
 
 def is_twistcli(record: Record) -> bool:
-    return "vulnerabilityDistribution" in record or "complianceDistribution" in record
+    """The API's scans have `id` and `distro` too, and `_id` besides."""
+    return "_id" not in record and ("vulnerabilityDistribution" in record or "complianceDistribution" in record)
 
 
 def is_host_scan(record: Record) -> bool:

@@ -151,7 +151,7 @@ def _asset(record: Record, resource: Record) -> Asset:
         account=account,
         region=region,
         name=Outside(first_text(record, "resourceName") or text(resource, "name")),
-        ids=given(arn, link, *ids, *ours),
+        ids=given(arn, link if "googleapis.com/" in link else "", *ids, *ours),
         tags=_tags(record, resource),
     )
 

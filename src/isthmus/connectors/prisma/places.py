@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from isthmus.contracts.reading import Record, first_text, section, text, value_at, words
@@ -142,10 +143,12 @@ def indicators(pairs: Iterable[tuple[str, str]]) -> tuple[Indicator, ...]:
     return tuple(Indicator(kind, value) for kind, value in sorted(set(pairs)) if value)
 
 
+@lru_cache(maxsize=1_024)
 def spoken(name: str) -> str:
-    """A machine name as words: `cryptoMinerProcess` becomes `Crypto miner process`."""
-    said = "".join(
-        f" {letter.lower()}" if letter.isupper() and place and name[place - 1].islower() else letter
-        for place, letter in enumerate(name)
-    )
-    return said[:1].upper() + said[1:]
+    """A machine name as words: `cryptoMinerProcess` becomes `Crypto miner process`, `sshDNSFeed` `Ssh DNS feed`."""
+    said = []
+    for place, letter in enumerate(name):
+        before, after = name[max(place - 1, 0)], name[place + 1 : place + 2]
+        starts = place > 0 and letter.isupper() and (before.islower() or (before.isupper() and after.islower()))
+        said.append(f" {letter if after.isupper() else letter.lower()}" if starts else letter)
+    return name[:1].upper() + "".join(said)[1:]

@@ -7,6 +7,7 @@ another cloud is named below `otherCloudConnections`, and carries its own cloud'
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from isthmus.contracts.reading import Record, first_text, items, text
 from isthmus.model.assets import Asset, AssetKind, asset_kind
@@ -15,6 +16,12 @@ from isthmus.model.outside import Outside
 
 _PROVIDERS = {"GOOGLE_CLOUD_PLATFORM": "gcp", "AMAZON_WEB_SERVICES": "aws", "MICROSOFT_AZURE": "azure"}
 _SERVICE_ACCOUNT = ".iam.gserviceaccount.com"
+
+
+@lru_cache(maxsize=4_096)
+def _kind(*words: str) -> AssetKind:
+    """Cached: there are few types, and each comes again and again."""
+    return asset_kind(*words)
 
 
 def _segment(path: str, name: str) -> str:
@@ -58,7 +65,7 @@ def _elsewhere(name: str) -> tuple[str, str]:
 def named(name: str, account: str = "", provider: str = "gcp") -> Asset:
     """An asset of which the finding says no more than its full resource name."""
     return Asset(
-        kind=asset_kind(*_native_kinds(name)),
+        kind=_kind(*_native_kinds(name)),
         provider=provider,
         account=_segment(name, "projects") or account,
         region=_region(name, ""),
@@ -96,9 +103,9 @@ def asset_of(finding: Record, resource: Record) -> Asset:
     cloud, foreign = _elsewhere(name)
     shown = first_text(resource, "displayName", "display_name") or name.rpartition("/")[2]
     return Asset(
-        kind=asset_kind(text(resource, "type"), *_arn_kinds(foreign), *_native_kinds(name)),
+        kind=_kind(text(resource, "type"), *_arn_kinds(foreign), *_native_kinds(name)),
         provider=_PROVIDERS.get(text(resource, "cloudProvider"), cloud or "gcp"),
-        account=_account(name, resource, foreign),
+        account=_account(name, resource, foreign) or _segment(f"/{text(finding, 'canonicalName')}", "projects"),
         region=_region("" if foreign else name, text(resource, "location")) or _arn_region(foreign),
         name=Outside(shown),
         ids=tuple(dict.fromkeys(one for one in (foreign, name) if one)),
@@ -139,8 +146,8 @@ def ties_of(finding: Record, cluster: Asset | None) -> tuple[Tie, ...]:
     ]
     if cluster is not None:
         ties.append(Tie("part_of", cluster))
-    nodes = items(finding, "kubernetes", "nodes")
-    ties += [Tie("runs_on", named(name)) for row in nodes if (name := text(row, "name")).startswith("//")]
+        nodes = items(finding, "kubernetes", "nodes")
+        ties += [Tie("runs_on", named(name)) for row in nodes if (name := text(row, "name")).startswith("//")]
     ties += [Tie("uses_image", image) for row in items(finding, "containers") for image in _image(row)]
     return tuple(dict.fromkeys(ties))
 

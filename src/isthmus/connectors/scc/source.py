@@ -70,18 +70,20 @@ def _status(finding: Record) -> Status:
 
 
 def _indicators(finding: Record) -> tuple[Indicator, ...]:
-    ips = [*words(finding, "indicator", "ipAddresses"), text(finding, "access", "callerIp")]
+    indicator, access = section(finding, "indicator"), section(finding, "access")
+    ips = [*words(indicator, "ipAddresses"), text(access, "callerIp")]
     for row in items(finding, "connections"):
         ips += [text(row, "sourceIp"), text(row, "destinationIp")]
     found = [Indicator("ip", ip) for ip in ips if not ip.startswith(_INSIDE)]
-    found += [Indicator("domain", domain) for domain in words(finding, "indicator", "domains")]
+    found += [Indicator("domain", domain) for domain in words(indicator, "domains")]
     for row in items(finding, "processes"):
         found.append(Indicator("process", " ".join(words(row, "args")) or first_text(row, "binary.path", "name")))
         found.append(Indicator("hash", text(row, "binary", "sha256")))
     found += [Indicator("hash", text(row, "sha256")) for row in items(finding, "files")]
-    found.append(Indicator("user_agent", text(finding, "access", "userAgent")))
-    found.append(Indicator("api", text(finding, "access", "methodName")))
-    found.append(Indicator("access_key", text(finding, "access", "serviceAccountKeyName")))
+    if access:
+        found.append(Indicator("user_agent", text(access, "userAgent")))
+        found.append(Indicator("api", text(access, "methodName")))
+        found.append(Indicator("access_key", text(access, "serviceAccountKeyName")))
     return tuple(dict.fromkeys(one for one in found if one.value))
 
 

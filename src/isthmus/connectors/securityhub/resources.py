@@ -58,11 +58,12 @@ def asset_of(record: Record, account: str, region: str) -> Asset:
     """One entry of `Resources`."""
     type_name, uid = text(record, "Type"), text(record, "Id")
     if type_name == _KEY:
-        return _key_or_holder(record, account, region)
+        return _key_orholder_of(record, account, region)
     kind = AssetKind.BUCKET if type_name == "AwsS3Object" else asset_kind(type_name)
     place = text(record, "Region") or region
     tags = _tags(record)
-    shown = next((str(value) for key, value in tags if key == "Name"), "") or uid.rpartition("/")[2].rpartition(":")[2]
+    tagged = next((str(value) for key, value in tags if key == "Name"), "")
+    shown = tagged or text(details(record), "RepositoryName") or uid.rpartition("/")[2].rpartition(":")[2]
     return Asset(
         kind=kind,
         provider="aws",
@@ -74,16 +75,16 @@ def asset_of(record: Record, account: str, region: str) -> Asset:
     )
 
 
-def _key_or_holder(record: Record, account: str, region: str) -> Asset:
+def _key_orholder_of(record: Record, account: str, region: str) -> Asset:
     """A key; who holds it, where the finding names no key (`AWS::IAM::AccessKey:null`)."""
     uid = text(record, "Id").rpartition(":")[2]
-    holder = _holder(record, account)
+    holder = holder_of(record, account)
     if holder and uid in ("", "null"):
         return holder
     return Asset(AssetKind.ACCESS_KEY, "aws", account, text(record, "Region") or region, ids=(uid,) if uid else ())
 
 
-def _holder(record: Record, account: str) -> Asset | None:
+def holder_of(record: Record, account: str) -> Asset | None:
     """The user or role a key belongs to; its ARN is put together from the name, as the finding gives no other."""
     given = details(record)
     kind, name = text(given, "PrincipalType"), text(given, "PrincipalName") or text(given, "UserName")
@@ -117,6 +118,6 @@ def own_ties(record: Record, account: str) -> Iterator[Tie]:
     if text(record, "Type") == "Container":
         image = text(given, "ImageName") or text(given, "ImageId")
         yield from (Tie("uses_image", one) for one in _simple(AssetKind.IMAGE, image, account))
-    holder = _holder(record, account) if text(record, "Type") == _KEY else None
+    holder = holder_of(record, account) if text(record, "Type") == _KEY else None
     if holder:
         yield Tie("owns_key", holder)

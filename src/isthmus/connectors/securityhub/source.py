@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from isthmus.connectors.securityhub.resources import asset_of, own_ties
+from isthmus.connectors.securityhub.resources import asset_of, holder_of, own_ties
 from isthmus.connectors.securityhub.threats import indicators, reached_from_outside, was_blocked
 from isthmus.contracts.reading import Record, controls, flag, items, needed, number, section, text, when, words
 from isthmus.contracts.roles import Claims, NotAnAlert, Shape
@@ -165,9 +165,12 @@ def _assets(record: Record, rule: str, product: str) -> tuple[Asset, list[Tie]]:
     main = _main(assets, rule, product)
     ties = list(own_ties(rows[main], account))
     for at, other in enumerate(assets):
-        if at != main and other.ids:
-            actor = product == "guardduty" and text(rows[at], "Type") == "AwsIamAccessKey"
-            ties.append(Tie("actor" if actor else "touches", other))
+        if at == main or not other.ids:
+            continue
+        actor = product == "guardduty" and text(rows[at], "Type") == "AwsIamAccessKey"
+        holder = holder_of(rows[at], account) if actor else None
+        ties.append(Tie("actor" if actor else "touches", other))
+        ties += [Tie("actor", holder)] if holder else []
     return assets[main], [tie for tie in ties if not set(tie.asset.ids) & set(assets[main].ids)]
 
 
@@ -181,6 +184,14 @@ def _source_id(record: Record) -> str:
     """`Id`, which is an ARN for what AWS makes. A partner's id is unique for its product only."""
     own, product = needed(text(record, "Id"), "Id"), text(record, "ProductArn")
     return own if own.startswith("arn:") else f"{product}/{own}"
+
+
+def _internet(record: Record, kind: Kind) -> bool | None:
+    """What Macie says of the bucket, or what was seen to arrive."""
+    said = text(record, "ProductFields", "S3Bucket.effectivePermission")
+    if said in ("PUBLIC", "NOT_PUBLIC"):
+        return said == "PUBLIC"
+    return reached_from_outside(record) if kind is Kind.THREAT else None
 
 
 def _updated(record: Record) -> datetime | None:
@@ -217,7 +228,8 @@ def read_finding(record: Record, origin: Origin) -> Claims:
         controls=controls(_controls(record)),
         ties=tuple(dict.fromkeys(ties)),
         indicators=indicators(record) if kind is Kind.THREAT else (),
-        internet=reached_from_outside(record) if kind is Kind.THREAT else None,
+        internet=_internet(record, kind),
+        sensitive=True if kind is Kind.DATA else None,
         blocked=was_blocked(record),
         link=text(record, "SourceUrl"),
     )

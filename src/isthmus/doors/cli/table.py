@@ -10,6 +10,7 @@ from isthmus.answer.report import IncidentRow, TriageDocument
 
 _SHOWN = 15
 _REJECTIONS = 10
+_WIDE = 120
 _PRIORITY = {"act": "bold red", "attend": "yellow", "track*": "cyan", "track": "dim"}
 
 
@@ -18,7 +19,7 @@ def show(document: TriageDocument, console: Console, everything: bool = False) -
     _counts(document, console)
     incidents = document.incidents if everything else document.incidents[:_SHOWN]
     if incidents:
-        console.print(_incidents(incidents))
+        console.print(_incidents(incidents, console.width >= _WIDE))
     if len(incidents) < len(document.incidents):
         console.print(f"{len(document.incidents) - len(incidents)} more incidents: --all, --format json or html.")
     for one in incidents[:3]:
@@ -42,41 +43,39 @@ def _counts(document: TriageDocument, console: Console) -> None:
             )
 
 
-def _incidents(incidents: tuple[IncidentRow, ...]) -> Table:
+def _incidents(incidents: tuple[IncidentRow, ...], wide: bool) -> Table:
+    """One line an incident where there is room; in a narrow terminal only what ranks it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", justify="right")
     table.add_column("Score", justify="right")
     table.add_column("Priority")
     table.add_column("Incident", ratio=3, overflow="fold")
-    table.add_column("Verdict", overflow="fold")
-    table.add_column("Find.", justify="right")
-    table.add_column("Sources", overflow="fold")
-    table.add_column("First step", ratio=2, overflow="fold")
+    table.add_column("Findings", justify="right")
+    table.add_column("Verdict", overflow="fold", max_width=16)
+    if wide:
+        table.add_column("Sources", overflow="fold", max_width=22)
+        table.add_column("First step", ratio=2, overflow="fold")
     for number, one in enumerate(incidents, start=1):
-        table.add_row(
-            str(number),
-            Text(str(one.score), style=_PRIORITY[one.priority]),
-            Text(one.priority, style=_PRIORITY[one.priority]),
-            _titled(one),
-            f"{one.verdict.replace('_', ' ')}, {one.confidence}",
-            str(len(one.findings)),
-            ", ".join(sorted({finding.source for finding in one.findings})),
-            Text(f"{one.actions[0].ability} {one.actions[0].target}" if one.actions else ""),
-        )
+        style = _PRIORITY[one.priority]
+        row: list[str | Text] = [str(number), Text(str(one.score), style=style), Text(one.priority, style=style), _titled(one)]
+        row += [str(len(one.findings)), f"{one.verdict.replace('_', ' ')}, {one.confidence}"]
+        if wide:
+            row.append(", ".join(sorted({finding.source for finding in one.findings})))
+            row.append(Text(f"{one.actions[0].ability} {one.actions[0].target}" if one.actions else ""))
+        table.add_row(*row)
     return table
 
 
 def _titled(one: IncidentRow) -> Text:
     title = Text(one.title)
     if one.since in {"new", "grown"}:
-        title.append(f" [{one.since}]", style="green")
-    title.append(f"\n{one.id}", style="dim")
+        title.append(f" ({one.since})", style="green")
     return title
 
 
 def _explained(one: IncidentRow, console: Console) -> None:
     console.print()
-    console.print(Text.assemble((f"{one.score} ", _PRIORITY[one.priority]), (one.title, "bold")))
+    console.print(Text.assemble((f"{one.score} ", _PRIORITY[one.priority]), (one.title, "bold"), (f"  {one.id}", "dim")))
     console.print(Text(f"  {one.summary}"), soft_wrap=False)
     console.print(Text(f"  Cause: {one.root_cause}"))
     for reason in one.score_reasons:

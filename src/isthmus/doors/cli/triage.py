@@ -27,6 +27,7 @@ from isthmus.record import seen
 from isthmus.settings import Settings
 from isthmus.settings import load as load_settings
 
+_PIPED = 132
 REJECTED = 3
 """Exit code when something was rejected and the rest was triaged."""
 
@@ -94,10 +95,11 @@ def write(document: report.TriageDocument, format: Format, output: Path | None, 
     """The document in the wanted form, to a file or to standard output."""
     if format is Format.TABLE:
         if output is None:
-            table.show(document, Console(highlight=False), everything)
+            console = Console(highlight=False)
+            table.show(document, console if console.is_terminal else Console(width=_PIPED, highlight=False), everything)
         else:
             with output.open("w", encoding="utf-8") as file:
-                table.show(document, Console(file=file, width=140, highlight=False), everything)
+                table.show(document, Console(file=file, width=_PIPED, highlight=False), everything)
         return
     body = rendered(document, format)
     if output is None:
