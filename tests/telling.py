@@ -67,7 +67,8 @@ def triaged(payloads: Iterable[Any], settings: str = "") -> Triage:
     for number, payload in enumerate(payloads):
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         intake.take(f"delivery-{number}", io.BytesIO(body), Origin(received=NOW))
-    return asyncio.run(pipeline.triage(intake, parts, NOW))
+    with asyncio.Runner() as runner:
+        return runner.get_loop().run_until_complete(pipeline.triage(intake, parts, NOW))
 
 
 def documented(done: Triage) -> report.TriageDocument:

@@ -20,7 +20,7 @@ from isthmus.answer.report import FactRow, IncidentRow, ReasonRow, TriageDocumen
 from isthmus.answer.templates import rendered
 
 MOST_OF_A_KIND = 50
-MOST_SECTIONS = 200
+MOST_SECTIONS = 150
 MOST_ROWS = 1_000
 MOST_REJECTED = 500
 MOST_FACTS = 2_000

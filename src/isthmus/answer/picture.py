@@ -93,6 +93,7 @@ class Span:
     y: int
     x: float
     width: float
+    rank: int
     label: str
     full: str
     priority: str
@@ -168,7 +169,7 @@ def _box(node: NodeRow, x: int, y: int, critical: bool) -> Box:
         y=y,
         role=role,
         caption=shortened(f"{node.role} · {node.kind.replace('_', ' ')}", _TEXT, 10.5),
-        lines=wrapped(node.label, _TEXT, 12.5, 2),
+        lines=wrapped(node.label, _TEXT, 13, 2),
         full=f"{node.label} ({node.role}, {node.kind}, hop {node.hop}): {node.id}",
         outline=_outline(role, x, y),
         inner=_rounded(x + 4, y + 4, BOX_WIDTH - 8, BOX_HEIGHT - 8, 3) if role == "goal" else "",
@@ -201,7 +202,7 @@ def _onward(edge: EdgeRow, places: Mapping[str, tuple[int, int]]) -> Arrow:
     return Arrow(
         line=f"M{left} {start}C{middle} {start} {middle} {end} {right - 8} {end}",
         head=_head(right, end),
-        x=middle - 2,
+        x=middle - 5,
         y=(start + end) / 2 - above,
         lines=lines,
         full=edge.label,
@@ -265,7 +266,7 @@ def timeline(incidents: Sequence[IncidentRow], most: int = 30) -> Timeline | Non
     if not seen:
         return None
     start, end = min(span[0] for *_, span in seen), max(span[1] for *_, span in seen)
-    left, across = 330, 640
+    left, across, beside = 84, 640, 440
     width = max((end - start).total_seconds(), 1.0)
     scale = across / width
     spans = tuple(
@@ -273,7 +274,8 @@ def timeline(incidents: Sequence[IncidentRow], most: int = 30) -> Timeline | Non
             y=34 + number * 24,
             x=left + (span[0] - start).total_seconds() * scale,
             width=max(8.0, (span[1] - span[0]).total_seconds() * scale),
-            label=shortened(f"{rank}  {one.title}", left - 90, 12),
+            rank=rank,
+            label=shortened(one.title, beside, 12),
             full=f"{rank} {one.title}: {one.first_seen or one.last_seen} to {one.last_seen or one.first_seen}",
             priority=one.priority,
         )
@@ -281,7 +283,7 @@ def timeline(incidents: Sequence[IncidentRow], most: int = 30) -> Timeline | Non
     )
     form = "%Y-%m-%d" if width > 4 * 86_400 else "%m-%d %H:%M"
     ticks = tuple((left + part * across / 4, (start + (end - start) * part / 4).strftime(form)) for part in range(5))
-    return Timeline(left + across + 50, 34 + 24 * len(spans) + 4, spans, ticks if end > start else ticks[:1])
+    return Timeline(left + across + 24 + beside, 34 + 24 * len(spans) + 4, spans, ticks if end > start else ticks[:1])
 
 
 def _seen(incident: IncidentRow) -> tuple[datetime, datetime] | None:
@@ -292,6 +294,6 @@ def _seen(incident: IncidentRow) -> tuple[datetime, datetime] | None:
 def _moment(text: str | None) -> datetime | None:
     try:
         at = datetime.fromisoformat(text or "")
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -18,6 +18,7 @@ _AWS_OBJECT_AT_END = re.compile(r"[:/]((?:i|sg|vpc|vol|ami|subnet|eni|snap)-[0-9
 _ACCESS_KEY = re.compile(r"^(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}$")
 _IMAGE_DIGEST = re.compile(r"sha256:([0-9a-f]{12,64})")
 _CONTAINER = re.compile(r"^(?:docker|containerd|cri-o)?(?:://)?([0-9a-f]{64})$")
+_SHORT_CONTAINER = re.compile(r"^([0-9a-f]{12})$")
 _VENDOR = re.compile(r"^(?:wiz|prisma|orca|lacework|securityhub|guardduty|ocsf|defender|scc|falco):.")
 _NAMED_ONCE = {
     AssetKind.ROLE,
@@ -112,7 +113,7 @@ def _of_bare(raw: str, provider: str, account: str, kind: AssetKind) -> Iterator
     container = _CONTAINER.match(raw)
     if digest:
         yield f"image:{digest[1]}"
-    elif container:
+    elif container or (kind is AssetKind.CONTAINER and (container := _SHORT_CONTAINER.match(raw))):
         yield f"container:{container[1][:12]}"
     elif _AWS_OBJECT.match(raw):
         yield f"aws:{raw}"

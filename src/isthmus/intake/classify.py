@@ -113,6 +113,7 @@ _COMPILED = tuple((problem, re.compile("|".join(patterns))) for problem, pattern
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
+_ORDER = {problem: position for position, problem in enumerate(Problem)}
 _ABOUT_THREATS = frozenset(list(Problem)[: list(Problem).index(Problem.WEB_ATTACK) + 1])
 _BY_TECHNIQUE = {
     "T1496": Problem.CRYPTOMINING, "T1486": Problem.RANSOMWARE, "T1485": Problem.RANSOMWARE, "T1490": Problem.RANSOMWARE,
@@ -136,8 +137,11 @@ def plain(text: str) -> str:
     return _NOT_WORD.sub(" ", _CAMEL.sub(" ", text).lower()).strip()
 
 
+@lru_cache(maxsize=65_536)
 def problems_of(kind: Kind, rule: str, title: str, asset: AssetKind, attack: tuple[str, ...]) -> tuple[Problem, ...]:
     """Every problem the rule name, the title and the techniques speak of, in the order of `Problem`."""
+    if kind is Kind.VULNERABILITY:
+        return (Problem.VULNERABILITY,)
     found = set(_named(rule, title))
     if kind is Kind.THREAT:
         found = {one for one in found if one in _ABOUT_THREATS or one is Problem.LEAKED_KEY}
@@ -146,13 +150,9 @@ def problems_of(kind: Kind, rule: str, title: str, asset: AssetKind, attack: tup
         found -= _ABOUT_THREATS
     if kind is Kind.SECRET:
         found.add(Problem.LEAKED_KEY)
-    if kind is Kind.VULNERABILITY:
-        found = {Problem.VULNERABILITY}
-    found = {one for one in found if asset in _NEEDS_KIND.get(one, {asset})}
-    return tuple(one for one in Problem if one in found)
+    return tuple(sorted((one for one in found if asset in _NEEDS_KIND.get(one, {asset})), key=_ORDER.__getitem__))
 
 
-@lru_cache(maxsize=65_536)
 def _named(rule: str, title: str) -> tuple[Problem, ...]:
     said = plain(f"{rule} {title}"[:400])
     return tuple(problem for problem, pattern in _COMPILED if pattern.search(said))

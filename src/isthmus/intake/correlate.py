@@ -78,7 +78,9 @@ def _identified(findings: Iterable[Finding]) -> tuple[Mapping[str, str], dict[st
     for finding in ordered:
         own = canonical[finding.asset.aliases[0]]
         account = finding.asset.account or accounts.get(own, "")
-        known[finding.key] = replace(finding, asset=replace(finding.asset, id=own, account=account))
+        if (own, account) != (finding.asset.id, finding.asset.account):
+            finding = replace(finding, asset=replace(finding.asset, id=own, account=account))
+        known[finding.key] = finding
     return canonical, known
 
 

@@ -1,17 +1,17 @@
 """Many tellings of one finding become one, the same in whatever order they come.
 
 Each key keeps its best full telling and its best hint; `best` is the latest by the source's clock, then the open one,
-then the graver one, then a hash. First and last sight are the extremes, names of the asset add up. Each of these is
+then the graver one, then by content. First and last sight are the extremes, names of the asset add up. Each of these is
 associative, commutative and idempotent, so a re-scan, a replay or another order changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
-from isthmus.model.findings import Finding, Times, short_hash
+from isthmus.model.findings import Finding, Times
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -21,9 +21,16 @@ def _rank(finding: Finding) -> tuple[datetime, bool, int]:
     return moment, finding.status.open, finding.severity.weight
 
 
-def _content(finding: Finding) -> str:
-    """The finding's content as the source told it: without when we got it."""
-    return short_hash(repr(replace(finding, times=replace(finding.times, received=None, recorded=None))), length=64)
+_FIELDS = tuple(one.name for one in fields(Finding) if one.name != "times")
+
+
+def _content_order(one: Finding, other: Finding) -> bool:
+    """Whether `one` comes before `other` by content alone, field by field; when we got it does not count."""
+    for name in _FIELDS:
+        first, second = getattr(one, name), getattr(other, name)
+        if first != second:
+            return repr(first) >= repr(second)
+    return repr(one.times.happened) >= repr(other.times.happened)
 
 
 def later(one: Finding, other: Finding) -> Finding:
@@ -31,7 +38,7 @@ def later(one: Finding, other: Finding) -> Finding:
     first, second = _rank(one), _rank(other)
     if first != second:
         return one if first > second else other
-    return one if one == other or _content(one) >= _content(other) else other
+    return one if _content_order(one, other) else other
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Telling:
     hint: Finding | None
     first_seen: datetime | None
     last_seen: datetime | None
-    names: frozenset[str]
+    names: tuple[str, ...]
 
     def merged(self, other: Telling) -> Telling:
         """The two together."""
@@ -51,7 +58,7 @@ class Telling:
             hint=_best(self.hint, other.hint),
             first_seen=min((m for m in (self.first_seen, other.first_seen) if m), default=None),
             last_seen=max((m for m in (self.last_seen, other.last_seen) if m), default=None),
-            names=self.names if self.names == other.names else self.names | other.names,
+            names=self.names if self.names == other.names else tuple(sorted({*self.names, *other.names})),
         )
 
     def finding(self) -> Finding:
@@ -63,9 +70,8 @@ class Telling:
             times = Times(self.full.times.happened, hint.times.updated, hint.times.received)
             graver = max(self.full.severity, hint.severity, key=lambda one: one.weight)
             best = replace(self.full, status=hint.status, severity=graver, times=times)
-        names = tuple(sorted(self.names))
-        if names != best.asset.aliases:
-            best = replace(best, asset=replace(best.asset, aliases=names))
+        if self.names != best.asset.aliases:
+            best = replace(best, asset=replace(best.asset, aliases=self.names))
         if (best.first_seen, best.last_seen) != (self.first_seen, self.last_seen):
             best = replace(best, first_seen=self.first_seen, last_seen=self.last_seen)
         return best
@@ -73,10 +79,8 @@ class Telling:
 
 def telling(finding: Finding) -> Telling:
     """A single telling."""
-    seen = finding.first_seen or finding.times.happened
-    last = finding.last_seen or finding.times.updated or seen
     full, hint = (None, finding) if finding.hint else (finding, None)
-    return Telling(full, hint, seen, last, frozenset(finding.asset.aliases))
+    return Telling(full, hint, finding.first_seen, finding.last_seen, finding.asset.aliases)
 
 
 def _best(one: Finding | None, other: Finding | None) -> Finding | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
-from isthmus.graph.identity import names_of
+from isthmus.graph.identity import names_of, preference
 from isthmus.intake.classify import problems_of
 from isthmus.model.assets import Asset
 from isthmus.model.findings import Finding
@@ -14,17 +15,28 @@ _MOST_TAGS = 32
 
 
 def normalise(finding: Finding) -> Finding:
-    """The finding with the names of its assets and the labels of its problem filled in."""
+    """The finding with the names of its assets, its first and last sight, and the labels of its problem filled in."""
+    seen = finding.first_seen or finding.times.happened
     return replace(
         finding,
-        asset=_named(finding.asset, finding.key),
-        ties=tuple(replace(tie, asset=named) for tie in finding.ties if (named := _named(tie.asset, "")).aliases),
+        first_seen=seen,
+        last_seen=finding.last_seen or finding.times.updated or seen,
+        asset=_alone(_named(finding.asset), finding.key),
+        ties=tuple(replace(tie, asset=named) for tie in finding.ties if (named := _named(tie.asset)).aliases),
         problems=problems_of(finding.kind, finding.rule, str(finding.title), finding.asset.kind, finding.attack),
     )
 
 
-def _named(asset: Asset, key: str) -> Asset:
-    """The asset with its names. One that nobody named belongs to its finding alone and is shared with no other."""
-    names = names_of(asset) or ((f"unnamed:{key}",) if key else ())
+@lru_cache(maxsize=65_536)
+def _named(asset: Asset) -> Asset:
+    """The asset with its names; without any, as it was. Cached: an export tells of the same assets again and again."""
+    names = names_of(asset)
+    if not names:
+        return asset
     tags = tuple((printable(name)[:80], value) for name, value in asset.tags[:_MOST_TAGS])
-    return replace(asset, aliases=names, id=names[0] if names else "", tags=tags)
+    return replace(asset, aliases=names, id=min(names, key=preference), tags=tags)
+
+
+def _alone(asset: Asset, key: str) -> Asset:
+    """An asset that nobody named belongs to its finding alone and is shared with no other."""
+    return asset if asset.aliases else replace(asset, aliases=(f"unnamed:{key}",), id=f"unnamed:{key}", tags=())

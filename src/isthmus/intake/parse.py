@@ -224,7 +224,11 @@ def _csv_or_refusal(text: str, exports: Sequence[CsvExport], hints: Sequence[str
         yield Untrusted(f"neither JSON nor a CSV export: it starts with {printable(text[:24])!r}", "line 1")
         return
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    columns = [printable(name.strip()) for name in next(reader)]
+    try:
+        columns = [printable(name.strip()) for name in next(reader)]
+    except csv.Error as error:
+        yield Untrusted(f"neither JSON nor CSV: {error}", "line 1")
+        return
     if not any(export.columns <= set(columns) for export in exports):
         known = "; ".join(hints)
         yield Untrusted(f"a CSV with a header we do not know ({', '.join(columns[:4])}, ...). Take instead {known}", "line 1")

@@ -14,10 +14,11 @@ from isthmus.model.outside import Outside
 SIZES = {"small": 1, "medium": 3, "large": 8}
 """How many times the small company each size is."""
 
-_APPS = tuple(
-    "checkout ledger search booking freight invoice pricing customer catalog notify reports gateway tariff dock manifest fleet".split()
+_APP_NAMES = (
+    "checkout ledger search booking freight invoice pricing customer catalog notify reports gateway tariff dock manifest fleet"
 )
-_PEOPLE = tuple("amara bjorn chioma dmitri elif farah goran hana ines jonas kaya luca mirela nadim oskar priya".split())
+_PEOPLE_NAMES = "amara bjorn chioma dmitri elif farah goran hana ines jonas kaya luca mirela nadim oskar priya"
+_APPS, _PEOPLE = _APP_NAMES.split(), _PEOPLE_NAMES.split()
 _HOMES = (
     ("prod", "aws", "eu-west-1", "production", "payments-platform", "high"),
     ("data", "aws", "eu-west-1", "production", "data-platform", "high"),

@@ -33,7 +33,10 @@ def ordered_test(scene: Scene) -> None:
 def _probed(scene: Scene, host: Asset, address: str, minute: int) -> None:
     rule, title = "Recon:EC2/PortProbeUnprotectedPort", f"EC2 instance {host.ids[-1]} has an unprotected port being probed."
     scene.threat(minute, "guardduty", host, LOW, rule, title, seen(ip=address), internet=True)
-    rule, title = "UnauthorizedAccess:EC2/SSHBruteForce", f"{address} is performing SSH brute force attacks against {host.ids[-1]}."
+    rule, title = (
+        "UnauthorizedAccess:EC2/SSHBruteForce",
+        f"{address} is performing SSH brute force attacks against {host.ids[-1]}.",
+    )
     scene.copied(scene.threat(minute + 8, "guardduty", host, LOW, rule, title, seen(ip=address), internet=True))
     title = "Exploitation attempt against a web application"
     scene.threat(minute + 14, "wiz", host, HIGH, "web-exploit-attempt", title, seen(ip=address), attack=("T1190",))
@@ -70,11 +73,11 @@ def stopped_in_time(scene: Scene) -> None:
     pod = scene.cast.take(AssetKind.POD, fits=lambda one: company.tied(one, "runs_on").ids[0] not in taken)
     container = scene.cast.also(company.tied(pod, "touches"))
     scene.cast.also(company.tied(pod, "runs_on"))
-    process = seen(process="/tmp/xmrig --version")
+    process = seen(process="/tmp/xmrig --version")  # noqa: S108 - what was tried
     title = f"Known miner binary blocked in container {container.name}"
     scene.threat(0, "prisma", container, HIGH, "processes", title, process, blocked=True)
     title = "Execution of a binary not part of the image was prevented"
-    scene.threat(2, "prisma", container, HIGH, "processes", title, seen(process="/tmp/x2"), blocked=True)
+    scene.threat(2, "prisma", container, HIGH, "processes", title, seen(process="./x2"), blocked=True)
 
 
 def glass_broken(scene: Scene) -> None:

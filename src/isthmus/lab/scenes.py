@@ -116,7 +116,14 @@ class Scene:
         return self._say(vendor, Kind.THREAT, asset, severity, rule, title, times, more)
 
     def risk(
-        self, vendor: str, asset: Asset, severity: Severity, rule: str, title: str, kind: Kind = Kind.MISCONFIGURATION, **more: Any
+        self,
+        vendor: str,
+        asset: Asset,
+        severity: Severity,
+        rule: str,
+        title: str,
+        kind: Kind = Kind.MISCONFIGURATION,
+        **more: Any,
     ) -> Finding:
         """A weakness a scan has known for days and saw again last night."""
         own = asset.ids[0]

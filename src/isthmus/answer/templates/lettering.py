@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
 _NARROW, _BROAD = set("iljtfrI.,:;|!'()[]/\\ -"), set("mwMW@%…")
-_BREAKS = re.compile(r"(?<=[\s\-_/:.@])")
-_ADDRESS = re.compile(r"https://[!#$%&()*+,\-./0-9:;=?@A-Z\[\]_a-z~]{1,2000}")
+_BREAKS = re.compile(r"(?<=[\s\-_/:.@])|(?<=[a-z])(?=[A-Z])")
+_ADDRESS = re.compile(r"https://[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]{1,2000}")
 _MOST_BROKEN = 400
 
 
@@ -60,7 +61,7 @@ def is_https(address: str) -> bool:
 def wrapped(text: str, width: float, size: float, most: int) -> tuple[str, ...]:
     """At most so many lines of this width, broken where a reader would break a name; what is too long loses its middle."""
     lines = [""]
-    for piece in _BREAKS.split(" ".join(visible(text).split())[:_MOST_BROKEN]):
+    for piece in _pieces(" ".join(visible(text).split()), width, size):
         if measured(lines[-1] + piece.rstrip(), size) <= width:
             lines[-1] += piece
         else:
@@ -69,6 +70,12 @@ def wrapped(text: str, width: float, size: float, most: int) -> tuple[str, ...]:
     if len(lines) > most:
         lines[most - 1 :] = ["".join(lines[most - 1 :])]
     return tuple(shortened(one, width, size) for one in lines)
+
+
+def _pieces(text: str, width: float, size: float) -> Iterator[str]:
+    """What may stand on a line by itself: parts of a name, or single characters where a part is wider than a line."""
+    for piece in _BREAKS.split(text[:_MOST_BROKEN]):
+        yield from (piece,) if measured(piece, size) <= width else piece
 
 
 def shortened(text: str, width: float, size: float) -> str:
@@ -91,5 +98,5 @@ def _breadth(character: str) -> float:
     if unicodedata.east_asian_width(character) in "WF":
         return 1.05
     if character in _NARROW:
-        return 0.36
-    return 0.92 if character in _BROAD else 0.7 if character.isupper() else 0.58
+        return 0.4
+    return 0.95 if character in _BROAD else 0.74 if character.isupper() else 0.62

@@ -58,7 +58,7 @@ def _asset(own: str, properties: Record, extra: Record) -> Asset:
         return Asset(AssetKind.USER, "azure", name=Outside(name), ids=(person,))
     kinds = (said(details, "resourceType"),) if provider_of(native or filed) != "azure" or _is_entry(filed) else ()
     kinds = ("machine",) if machine else kinds
-    asset = resource(*(ids or [scope]), words=kinds, name=name, account=_subscription(own))
+    asset = resource(*(ids or [scope]), words=kinds, name=name, account=_subscription(own, native))
     return _contained(asset, extra)
 
 
@@ -67,8 +67,9 @@ def _is_entry(own: str) -> bool:
     return "/securityentitydata/" in own.lower()
 
 
-def _subscription(own: str) -> str:
-    return own.split("/")[2].lower() if own[:15].lower() == "/subscriptions/" else ""
+def _subscription(own: str, native: str) -> str:
+    """The subscription of an Azure id; for a resource of another cloud it is only where its connector is."""
+    return segment(own, "subscriptions").lower() if provider_of(native) in ("", "azure") else ""
 
 
 def _digest(extra: Record) -> str:

@@ -44,6 +44,10 @@ def _filed(asset: Asset) -> str:
     """The Azure id something is filed under; a connected cloud's resource is an entry of its connector."""
     if asset.provider == "azure":
         return asset.ids[0]
+    if asset.kind is AssetKind.POD:
+        cluster = asset.ids[0].removeprefix("k8s:").partition("/")[0]
+        group = f"/subscriptions/{asset.account}/resourceGroups/prod"
+        return f"{group}/providers/Microsoft.ContainerService/managedClusters/{cluster}"
     entry = asset.ids[0].rpartition(":")[2].replace("/", "-").lower()
     return f"{_CONNECTOR}/tidewater-{asset.provider or 'other'}/securityentitydata/{asset.provider}-{entry}"
 
@@ -72,6 +76,12 @@ def _entities(finding: Finding) -> list[dict[str, Any]]:
                 "type": "amazon-resource",
             }
         )
+    elif asset.kind is AssetKind.POD:
+        _, namespace, name = asset.ids[0].split("/", 2)
+        found.append({"name": name, "namespace": {"name": namespace}, "type": "K8s-pod"})
+    elif asset.provider == "gcp":
+        own = {"projectId": asset.account, "resourceName": str(asset.name), "location": asset.region}
+        found.append(own | {"relatedAzureResourceIds": [_filed(asset)], "type": "gcp-resource"})
     elif asset.kind is AssetKind.INSTANCE:
         found.append({"hostName": str(asset.name), "azureID": asset.ids[0], "osFamily": "Linux", "type": "host"})
     return [{"$id": str(at + 4)} | one for at, one in enumerate(found)]

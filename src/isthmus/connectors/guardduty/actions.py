@@ -39,24 +39,28 @@ def _address(details: Cased) -> str:
 
 def _of_calls(action: Cased) -> Seen:
     for name in _CALLS:
-        call = action.part(name)
-        if call:
+        if action.has(name):
+            call = action.part(name)
             yield "ip", _address(call)
             yield "user_agent", call.text("userAgent")
     for probe in action.parts("portProbeAction", "portProbeDetails"):
         yield "ip", _address(probe)
     yield "domain", action.text("dnsRequestAction", "domain")
-    aws, kubernetes = action.part("awsApiCallAction"), action.part("kubernetesApiCallAction")
-    if aws.text("api"):
-        yield "api", f"{aws.text('serviceName').partition('.')[0]}:{aws.text('api')}"
-    if kubernetes.text("requestUri"):
-        yield "api", f"{kubernetes.text('verb')} {kubernetes.text('requestUri')}"
+    if action.has("awsApiCallAction"):
+        aws = action.part("awsApiCallAction")
+        yield "api", f"{aws.text('serviceName').partition('.')[0]}:{aws.text('api')}" if aws.text("api") else ""
+    if action.has("kubernetesApiCallAction"):
+        kubernetes = action.part("kubernetesApiCallAction")
+        yield "api", f"{kubernetes.text('verb')} {kubernetes.text('requestUri')}".strip()
 
 
 def _of_runtime(service: Cased) -> Seen:
-    process = service.part("runtimeDetails", "process")
-    yield "process", service.text("runtimeDetails", "context", "commandLineExample") or process.text("executablePath")
-    yield "hash", process.text("executableSha256")
+    if service.has("runtimeDetails"):
+        process = service.part("runtimeDetails", "process")
+        yield "process", service.text("runtimeDetails", "context", "commandLineExample") or process.text("executablePath")
+        yield "hash", process.text("executableSha256")
+    if not service.has("ebsVolumeScanDetails"):
+        return
     names = service.part("ebsVolumeScanDetails", "scanDetections", "threatDetectedByName").parts("threatNames")
     for found in names:
         for path in found.parts("filePaths"):
@@ -76,7 +80,9 @@ def _of_sequence(sequence: Cased) -> Seen:
 
 def indicators(service: Cased) -> tuple[Indicator, ...]:
     """Each thing seen once, in the order GuardDuty tells it."""
-    seen = [*_of_calls(service.part("action")), *_of_runtime(service), *_of_sequence(service.part("detection", "sequence"))]
+    seen = [*_of_calls(service.part("action")), *_of_runtime(service)]
+    if service.has("detection"):
+        seen += _of_sequence(service.part("detection", "sequence"))
     return tuple(Indicator(kind, value) for kind, value in dict.fromkeys(seen) if value)
 
 
@@ -104,18 +110,18 @@ def reached_from_outside(service: Cased) -> bool | None:
     its configuration says. A public address alone proves nothing, and an outgoing or blocked connection neither.
     """
     action = service.part("action")
-    connection, probes = action.part("networkConnectionAction"), action.part("portProbeAction")
-    arrived = [_address(action.part("rdsLoginAttemptAction"))]
+    arrived = [_address(action.part("rdsLoginAttemptAction"))] if action.has("rdsLoginAttemptAction") else []
+    connection = action.part("networkConnectionAction")
     if connection.text("connectionDirection") == "INBOUND" and not connection.flag("blocked"):
         arrived.append(_address(connection))
-    if not probes.flag("blocked"):
-        arrived += [_address(probe) for probe in probes.parts("portProbeDetails")]
+    if action.has("portProbeAction") and not action.flag("portProbeAction", "blocked"):
+        arrived += [_address(probe) for probe in action.parts("portProbeAction", "portProbeDetails")]
     return True if any(_from_outside(address) for address in arrived) else None
 
 
 def was_blocked(service: Cased) -> bool:
     action = service.part("action")
-    return any(action.flag(name, "blocked") for name in _BLOCKABLE)
+    return any(action.flag(name, "blocked") for name in _BLOCKABLE if action.has(name))
 
 
 def is_sample(service: Cased) -> bool:

@@ -36,6 +36,9 @@ class Cased:
     def _path(self, path: tuple[str, ...]) -> tuple[str, ...]:
         return _pascal(path) if self.pascal else path
 
+    def has(self, key: str) -> bool:
+        return self._path((key,))[0] in self.record
+
     def text(self, *path: str) -> str:
         return text(self.record, *self._path(path))
 

@@ -79,6 +79,8 @@ def principal(key: Cased, place: Place) -> Asset | None:
 
 def _actors(resource: Cased, place: Place) -> list[Tie]:
     """Who did it, when the resource itself is not the key."""
+    if not resource.has("accessKeyDetails"):
+        return []
     key = resource.part("accessKeyDetails")
     own = place.asset(AssetKind.ACCESS_KEY, (key.text("accessKeyId"),))
     return _tie("actor", own) + _tie("actor", principal(key, place))
@@ -265,7 +267,10 @@ _READERS: dict[str, Callable[[Cased, Place], Told | None]] = {
 
 def _affected(finding: Cased, place: Place) -> list[Tie]:
     """`affectedResources` of an API call, where they are named so that one can tell which one it was."""
-    named = finding.part("service", "action", "awsApiCallAction", "affectedResources").record
+    action = finding.part("service", "action")
+    if not action.has("awsApiCallAction"):
+        return []
+    named = action.part("awsApiCallAction", "affectedResources").record
     texts = [(kind, uid) for kind, uid in named.items() if isinstance(uid, str)]
     return [
         tie

@@ -44,9 +44,10 @@ def _internet(finding: Cased) -> bool | None:
 
 def _privileged(resource: Cased) -> bool | None:
     """True when a container of the finding runs privileged. GuardDuty says nothing of what a principal may do."""
-    boxes = resource.parts("kubernetesDetails", "kubernetesWorkloadDetails", "containers")
-    own = resource.part("containerDetails")
-    return True if any(box.flag("securityContext", "privileged") for box in [own, *boxes]) else None
+    boxes = [resource.part("containerDetails")] if resource.has("containerDetails") else []
+    if resource.has("kubernetesDetails"):
+        boxes += resource.parts("kubernetesDetails", "kubernetesWorkloadDetails", "containers")
+    return True if any(box.flag("securityContext", "privileged") for box in boxes) else None
 
 
 def _link(finding: Cased, source_id: str) -> str:

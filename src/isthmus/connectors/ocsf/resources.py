@@ -78,7 +78,10 @@ def _kind(native: str, uid: str) -> AssetKind:
 
 
 def asset_of(record: Record, place: Place) -> Asset | None:
-    """One entry of `resources`; nothing when it has neither an id nor a name, or is an object of a bucket not named."""
+    """One entry of `resources`, by its ARN where it has one: its short name may be another thing's in another region.
+
+    Nothing when it has neither an id nor a name, or is an object of a bucket that is not named.
+    """
     uid, other = text(record, "uid"), text(record, "uid_alt")
     native = text(record, "type")
     if _is_object(native):
@@ -93,7 +96,8 @@ def asset_of(record: Record, place: Place) -> Asset | None:
     )
     if kind is AssetKind.ACCOUNT and uid.endswith(":root"):
         uid = where.account
-    given = [one for own in (other, uid) if own for one in ids_of(kind, own, where)]
+    own = other if other.startswith("arn:") else uid or other
+    given = ids_of(kind, own, where) if own else ()
     name = text(record, "name")
     if not (given or name):
         return None
@@ -102,7 +106,7 @@ def asset_of(record: Record, place: Place) -> Asset | None:
         provider=where.provider,
         account=where.account,
         region=where.region,
-        name=Outside(name or (given[-1] if given else "")),
+        name=Outside(name or uid),
         ids=tuple(dict.fromkeys(given)),
         tags=_tags(record),
     )
@@ -111,6 +115,8 @@ def asset_of(record: Record, place: Place) -> Asset | None:
 def _device(record: Record, place: Place) -> Asset | None:
     """A machine, by its ids. Its host name and addresses are handed on and identify nothing."""
     device = section(record, "device")
+    if not device:
+        return None
     own = text(device, "instance_uid") or text(device, "uid")
     if not own:
         return None
@@ -123,6 +129,8 @@ def _device(record: Record, place: Place) -> Asset | None:
 def bucket_of(record: Record, place: Place) -> Asset | None:
     """`databucket` of a data security finding, which is about the bucket even where `resources` names an object in it."""
     bucket = section(record, "databucket")
+    if not bucket:
+        return None
     uid = text(bucket, "uid") or text(bucket, "name")
     if not uid:
         return None
@@ -164,6 +172,8 @@ def own_ties(record: Record, asset: Asset) -> Iterator[Tie]:
 def _actors(record: Record, place: Place) -> Iterator[Tie]:
     """Who did it, where the evidence names a principal by its ARN or the key it used."""
     for evidence in [record, *items(record, "evidences")]:
+        if "actor" not in evidence:
+            continue
         user = section(evidence, "actor", "user")
         for uid in (text(user, "uid_alt"), text(user, "uid")):
             if uid.startswith("arn:"):

@@ -47,6 +47,8 @@ def outcome(record: Record) -> str:
     code = text(record, "status_code").upper()
     if code in ("PASS", "FAIL", "MANUAL"):
         return code
+    if not record.get("compliance"):
+        return ""
     said = text(record, "compliance", "status").upper()
     if said in _PASSED or number(record, "compliance", "status_id") == 1.0:
         return "PASS"
@@ -92,6 +94,8 @@ def _unmapped(record: Record) -> Pairs:
 def requirements(record: Record) -> list[tuple[str, str]]:
     """(framework, requirement) of the OCSF `compliance` object and of Prowler's."""
     compliance = section(record, "compliance")
+    if not compliance:
+        return list(_unmapped(record))
     control = text(compliance, "control") or text(compliance, "security_control_id")
     rows = [_requirement(said) for said in words(compliance, "requirements")]
     rows += [(one.removeprefix("standards/").removeprefix("ruleset/"), control) for one in words(compliance, "standards")]
@@ -103,18 +107,23 @@ def attack_of(record: Record, info: Record, rows: list[tuple[str, str]]) -> tupl
     given = [requirement for framework, requirement in rows if framework.startswith(_MITRE)]
     for one in [*items(info, "attacks"), *items(record, "attacks")]:
         for part in ("technique", "sub_technique"):
-            given += [text(one, part, "uid"), text(one, part, "name")]
+            if part in one:
+                given += [text(one, part, "uid"), text(one, part, "name")]
     return techniques(*given)
 
 
 def _of_evidence(evidence: Record) -> Pairs:
     for side in ("src_endpoint", "dst_endpoint"):
-        yield "ip", text(evidence, side, "ip")
-        yield "domain", text(evidence, side, "domain") or text(evidence, side, "hostname")
-    yield "domain", text(evidence, "query", "hostname")
-    operation, service = text(evidence, "api", "operation"), text(evidence, "api", "service", "name")
-    yield "api", f"{service.partition('.')[0]}:{operation}" if operation and service else operation
-    yield "process", text(evidence, "process", "cmd_line") or text(evidence, "process", "file", "path")
+        if side in evidence:
+            yield "ip", text(evidence, side, "ip")
+            yield "domain", text(evidence, side, "domain") or text(evidence, side, "hostname")
+    if "query" in evidence:
+        yield "domain", text(evidence, "query", "hostname")
+    if "api" in evidence:
+        operation, service = text(evidence, "api", "operation"), text(evidence, "api", "service", "name")
+        yield "api", f"{service.partition('.')[0]}:{operation}" if operation and service else operation
+    if "process" in evidence:
+        yield "process", text(evidence, "process", "cmd_line") or text(evidence, "process", "file", "path")
 
 
 def indicators(record: Record, info: Record) -> tuple[Indicator, ...]:

@@ -37,9 +37,9 @@ _STATUS = {
     Status.SUPPRESSED: (3, "Suppressed"),
     Status.RESOLVED: (4, "Resolved"),
 }
-_CLASS_NAMES = {2002: "Vulnerability Finding", 2003: "Compliance Finding", 2004: "Detection Finding"}
+_CLASSES = {2002: "Vulnerability Finding", 2003: "Compliance Finding", 2004: "Detection Finding"}
 _ACCOUNT_TYPES = {"aws": ("AWS Account", 10), "gcp": ("GCP Account", 5), "azure": ("Azure AD Account", 6)}
-_RECOMMENDATION = "Bring the resource to the state that the check asks for."
+_ADVICE = "Bring the resource to the state that the check asks for."
 
 
 def _epoch(moment: datetime | None, scale: int) -> int:
@@ -68,9 +68,9 @@ def _head(finding: Finding, class_uid: int, activity: str) -> dict[str, Any]:
         "activity_name": activity,
         "category_name": "Findings",
         "category_uid": 2,
-        "class_name": _CLASS_NAMES[class_uid],
+        "class_name": _CLASSES[class_uid],
         "class_uid": class_uid,
-        "type_name": f"{_CLASS_NAMES[class_uid]}: {activity}",
+        "type_name": f"{_CLASSES[class_uid]}: {activity}",
         "type_uid": class_uid * 100 + number,
         "severity": severity,
         "severity_id": severity_id,
@@ -132,7 +132,7 @@ def _prowler(finding: Finding) -> dict[str, Any]:
         "finding_info": _posture_info(finding) | {"product_uid": "prowler"},
         "resources": [_posture_resource(finding.asset)],
         "cloud": _cloud(finding.asset, finding.asset.provider),
-        "remediation": {"desc": _RECOMMENDATION, "references": ["https://docs.prowler.com"]},
+        "remediation": {"desc": _ADVICE, "references": ["https://docs.prowler.com"]},
         **_times("time", finding.times.updated, 1),
     }
 
@@ -151,7 +151,6 @@ def _compliance(finding: Finding) -> dict[str, Any]:
         "compliance": {
             "control": finding.rule,
             "desc": str(finding.description),
-            "standards": sorted({one.framework for one in finding.controls}),
             "requirements": [f"{one.framework}/{one.requirement}" for one in finding.controls],
             "status": "Pass" if resolved else "Fail",
             "status_id": 1 if resolved else 3,
@@ -159,7 +158,7 @@ def _compliance(finding: Finding) -> dict[str, Any]:
         "finding_info": _posture_info(finding),
         "resources": [_posture_resource(finding.asset)],
         "cloud": _cloud(finding.asset, finding.asset.provider),
-        "remediation": {"desc": _RECOMMENDATION},
+        "remediation": {"desc": _ADVICE},
         "unmapped": {"categories": ["internet-exposed"] if finding.internet else []},
         **_times("time", finding.times.updated),
     }
@@ -191,7 +190,7 @@ def _row(finding: Finding) -> dict[str, Any]:
         "REGION": asset.region,
         "DESCRIPTION": f"Checks {finding.rule}.",
         "RISK": "What it means depends on what the resource can reach.",
-        "REMEDIATION_RECOMMENDATION_TEXT": _RECOMMENDATION,
+        "REMEDIATION_RECOMMENDATION_TEXT": _ADVICE,
         "COMPLIANCE": compliance,
         "CATEGORIES": "internet-exposed" if finding.internet else "",
         "PROWLER_VERSION": "5.4.0",
@@ -240,24 +239,23 @@ def _hub(finding: Finding, class_uid: int, product: str, uid: str) -> dict[str, 
 def _evidence(one: Indicator, inbound: bool | None) -> dict[str, Any]:
     direction = {"direction": "Inbound", "direction_id": 1} if inbound else {"direction": "Outbound", "direction_id": 2}
     service, _, operation = one.value.rpartition(":")
+    called = {"name": f"{service}.amazonaws.com", "uid": service, "version": ""}
     told: dict[str, dict[str, Any]] = {
         "ip": {"src_endpoint" if inbound else "dst_endpoint": {"ip": one.value}, "connection_info": direction},
         "domain": {"query": {"hostname": one.value, "type": "A"}},
-        "api": {
-            "api": {"operation": operation, "service": {"name": f"{service}.amazonaws.com", "uid": service, "version": ""}}
-        },
+        "api": {"api": {"operation": operation, "service": called}},
         "process": {"process": {"cmd_line": one.value}},
     }
     return told.get(one.kind, {"data": {one.kind: one.value}})
 
 
 def _threat(finding: Finding) -> dict[str, Any]:
-    asset, detector = finding.asset, short_hash(finding.asset.account, length=32)
+    asset, detector, typed = finding.asset, short_hash(finding.asset.account, length=32), ":" in finding.rule
     uid = f"arn:aws:guardduty:{asset.region}:{asset.account}:detector/{detector}/finding/{finding.source_id}"
     told = _hub(finding, 2004, "GuardDuty", uid)
     told["finding_info"] |= {
-        "analytic": {"name": "GuardDuty", "type": "Rule", "type_id": 1, "uid": detector},
-        "types": ["Threats", finding.rule if ":" in finding.rule else f"Custom:{finding.rule}"],
+        "analytic": {"name": "GuardDuty", "type": "Rule", "type_id": 1, "uid": detector if typed else finding.rule},
+        "types": ["Threats", finding.rule] if typed else ["Threats"],
         "attacks": [{"technique": {"uid": technique, "name": technique}} for technique in finding.attack],
     }
     evidences = [_evidence(one, finding.internet) for one in finding.indicators]
@@ -280,9 +278,9 @@ def _flaw(one: Vulnerability) -> dict[str, Any]:
 
 
 def _vulnerability(finding: Finding) -> dict[str, Any]:
-    asset = finding.asset
-    told = _hub(finding, 2002, "Inspector", f"arn:aws:inspector2:{asset.region}:{asset.account}:finding/{finding.source_id}")
-    told["finding_info"]["types"] = ["Software and Configuration Checks/Vulnerabilities/CVE", "Vulnerabilities"]
+    home = f"arn:aws:inspector2:{finding.asset.region}:{finding.asset.account}"
+    told = _hub(finding, 2002, "Inspector", f"{home}:finding/{finding.source_id}")
+    told["finding_info"]["types"] = ["Software and Configuration Checks/Vulnerabilities/CVE"]
     return told | {"vulnerabilities": [_flaw(one) for one in finding.vulnerabilities]}
 
 

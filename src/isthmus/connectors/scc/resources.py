@@ -102,14 +102,21 @@ def asset_of(finding: Record, resource: Record) -> Asset:
     name = text(finding, "resourceName") or text(resource, "name")
     cloud, foreign = _elsewhere(name)
     shown = first_text(resource, "displayName", "display_name") or name.rpartition("/")[2]
+    strongest = foreign or _pod_id(name)
     return Asset(
         kind=_kind(text(resource, "type"), *_arn_kinds(foreign), *_native_kinds(name)),
         provider=_PROVIDERS.get(text(resource, "cloudProvider"), cloud or "gcp"),
         account=_account(name, resource, foreign) or _segment(f"/{text(finding, 'canonicalName')}", "projects"),
         region=_region("" if foreign else name, text(resource, "location")) or _arn_region(foreign),
         name=Outside(shown),
-        ids=tuple(dict.fromkeys(one for one in (foreign, name) if one)),
+        ids=tuple(dict.fromkeys(one for one in (strongest, name) if one)),
     )
+
+
+def _pod_id(name: str) -> str:
+    """A pod's id in the form all platforms share, out of its full name below its cluster."""
+    parts = [_segment(name, one) for one in ("clusters", "namespaces", "pods")]
+    return f"k8s:{'/'.join(parts)}" if all(parts) else ""
 
 
 def _arn_region(foreign: str) -> str:

@@ -42,22 +42,26 @@ def _cluster_name(asset: Asset) -> str:
     return f"//container.googleapis.com/projects/{asset.account}/locations/{asset.region}/clusters/{cluster}"
 
 
-def _full_name(asset: Asset) -> str:
+def _full_name(asset: Asset, kind: Kind) -> str:
+    """A threat in a pod is filed under its cluster, any other finding under the pod."""
     if asset.kind is AssetKind.POD:
-        return _cluster_name(asset)
+        _, namespace, name = asset.ids[0].split("/", 2)
+        return _cluster_name(asset) + ("" if kind is Kind.THREAT else f"/k8s/namespaces/{namespace}/pods/{name}")
     if asset.provider in ("aws", "azure"):
         own = asset.ids[0].removeprefix("/")
         return f"//cloudasset.googleapis.com/{_ORGANIZATION}/otherCloudConnections/{asset.provider}/{own}"
     return asset.ids[0]
 
 
-def _resource(asset: Asset) -> dict[str, Any]:
+def _resource(asset: Asset, kind: Kind) -> dict[str, Any]:
+    name = _full_name(asset, kind)
+    typed = AssetKind.CLUSTER if asset.kind is AssetKind.POD and kind is Kind.THREAT else asset.kind
     said: dict[str, Any] = {
-        "name": _full_name(asset),
+        "name": name,
         "displayName": str(asset.name),
-        "type": _TYPES.get(AssetKind.CLUSTER if asset.kind is AssetKind.POD else asset.kind, asset.kind.value),
+        "type": _TYPES.get(typed, typed.value),
         "cloudProvider": _CLOUDS.get(asset.provider, "GOOGLE_CLOUD_PLATFORM"),
-        "service": _full_name(asset).removeprefix("//").partition("/")[0],
+        "service": name.removeprefix("//").partition("/")[0],
         "location": asset.region,
     }
     if asset.provider == "aws":
@@ -135,7 +139,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "canonicalName": name,
         "parent": parent,
         "parentDisplayName": shown,
-        "resourceName": _full_name(finding.asset),
+        "resourceName": _full_name(finding.asset, finding.kind),
         "state": "INACTIVE" if finding.status is Status.RESOLVED else "ACTIVE",
         "category": finding.rule or str(finding.title),
         "description": f"{finding.title}: {finding.description}",
@@ -162,7 +166,7 @@ class SccSimulator:
     speaks = frozenset(_SOURCES)
 
     def payloads(self, finding: Finding) -> Iterable[dict[str, Any]]:
-        listed = {"finding": _finding(finding), "resource": _resource(finding.asset)}
+        listed = {"finding": _finding(finding), "resource": _resource(finding.asset, finding.kind)}
         notice = {"notificationConfigName": f"{_ORGANIZATION}/notificationConfigs/to-isthmus"} | listed
         return [listed, notice, _snake(listed)]
 

@@ -214,7 +214,7 @@ def _threat(finding: Finding) -> dict[str, Any]:
     processes = [one.value for one in finding.indicators if one.kind == "process"]
     home = f"arn:aws:guardduty:{finding.asset.region}:{finding.asset.account}:detector"
     told: dict[str, Any] = {
-        "GeneratorId": f"{home}/{short_hash(finding.asset.account, length=32)}",
+        "GeneratorId": f"{home}/{short_hash(finding.asset.account, length=32)}" if ":" in finding.rule else finding.rule,
         "Types": ["TTPs/" + finding.rule.replace("/", "-", 1)],
         "Action": _action(finding),
     }
@@ -222,7 +222,8 @@ def _threat(finding: Finding) -> dict[str, Any]:
 
 
 def _data(finding: Finding) -> dict[str, Any]:
-    return {"Types": ["Sensitive Data Identifications/PII/" + finding.rule.replace("/", "-", 1)]}
+    generator = {} if ":" in finding.rule else {"GeneratorId": finding.rule}
+    return {"Types": ["Sensitive Data Identifications/PII/" + finding.rule.replace("/", "-", 1)]} | generator
 
 
 class SecurityHubSimulator:

@@ -57,6 +57,8 @@ def _of_fields(fields: dict[str, Any]) -> Seen:
 
 
 def _of_action(action: Record) -> Seen:
+    if not action:
+        return
     for name in ("NetworkConnectionAction", "AwsApiCallAction"):
         yield "ip", text(action, name, "RemoteIpDetails", "IpAddressV4")
     for probe in items(action, "PortProbeAction", "PortProbeDetails"):
@@ -66,9 +68,11 @@ def _of_action(action: Record) -> Seen:
 
 
 def _of_others(record: Record) -> Seen:
-    yield "process", text(record, "Process", "Path")
-    yield "ip", text(record, "Network", "SourceIpV4") if text(record, "Network", "Direction") == "IN" else ""
-    yield "domain", text(record, "Network", "DestinationDomain")
+    if "Process" in record:
+        yield "process", text(record, "Process", "Path")
+    if "Network" in record:
+        yield "ip", text(record, "Network", "SourceIpV4") if text(record, "Network", "Direction") == "IN" else ""
+        yield "domain", text(record, "Network", "DestinationDomain")
     for one in items(record, "ThreatIntelIndicators"):
         kind = _INTEL_KINDS.get(text(one, "Type"))
         if kind:
@@ -122,5 +126,6 @@ def reached_from_outside(record: Record) -> bool | None:
 
 def was_blocked(record: Record) -> bool:
     """Whether the connection the finding tells of was stopped."""
-    said = flag(record, "Action", "NetworkConnectionAction", "Blocked") or flag(record, "Action", "PortProbeAction", "Blocked")
-    return bool(said) or _flattened(record)[1] == "true"
+    action = section(record, "Action")
+    said = any(flag(action, name, "Blocked") for name in ("NetworkConnectionAction", "PortProbeAction") if name in action)
+    return said or _flattened(record)[1] == "true"

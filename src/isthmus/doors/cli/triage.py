@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -28,6 +29,7 @@ from isthmus.settings import Settings
 from isthmus.settings import load as load_settings
 
 _PIPED = 132
+_GARBAGE_AFTER = 100_000
 REJECTED = 3
 """Exit code when something was rejected and the rest was triaged."""
 
@@ -69,6 +71,9 @@ def triage(
 
 def run(paths: Iterable[str], settings: Settings, since: Path | None, at: datetime) -> report.TriageDocument:
     """The triage document of everything behind these paths, with progress on standard error where a person watches."""
+    # Findings live until the answer is written: looking through them again and again for garbage finds none.
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_AFTER)
     parts = assembly.parts(settings, intel_folder())
     before = seen.load(since) if since else None
     intake = pipeline.Intake(parts)
@@ -78,7 +83,9 @@ def run(paths: Iterable[str], settings: Settings, since: Path | None, at: dateti
             progress.update(task, description=f"reading {export.name} ({intake.seen} claims so far)")
             exports.take(intake, export, Origin(received=at))
         progress.update(task, description=f"correlating {intake.seen} claims")
-        done = asyncio.run(pipeline.triage(intake, parts, at))
+        # Not asyncio.run: its signal bookkeeping makes a repr of the task, and with it of every finding in the result.
+        with asyncio.Runner() as runner:
+            done = runner.get_loop().run_until_complete(pipeline.triage(intake, parts, at))
     if since:
         seen.save(since, before, done.incidents, at)
     states = {one.id: seen.since(one, before) if since else None for one in done.incidents}

@@ -31,7 +31,7 @@ ATTACKS = (
     ),
     Attack(
         "leaked_access_key",
-        "An access key committed to a repository is used from a new country; a user with an administrator policy is left behind.",
+        "An access key committed to a repository is used from a new country, and a new administrator is left behind.",
         identities.leaked_access_key,
     ),
     Attack(

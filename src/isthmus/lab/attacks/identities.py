@@ -22,7 +22,9 @@ def stolen_instance_credentials(scene: Scene) -> None:
     company, taken = scene.company, scene.cast.taken
     host = scene.cast.take(
         AssetKind.INSTANCE,
-        fits=lambda one: one.ids[0] in company.facing and company.reads[company.tied(one, "acts_as").ids[0]].ids[0] not in taken,
+        fits=lambda one: (
+            one.ids[0] in company.facing and company.reads[company.tied(one, "acts_as").ids[0]].ids[0] not in taken
+        ),
     )
     role = scene.cast.also(company.tied(host, "acts_as"))
     bucket = scene.cast.also(company.reads[role.ids[0]])
@@ -84,7 +86,9 @@ def _looked_around(scene: Scene, key: Asset, user: Asset, attacker: str) -> None
     title = f"User {user.name} logged in from a new source country"
     scene.threat(3, "lacework", user, MEDIUM, "NewSourceCountry", title, seen(ip=attacker, api="GetCallerIdentity"))
     title = "Unusual user activity"
-    scene.threat(9, "prisma", user, MEDIUM, "ueba-unusual-location", title, seen(ip=attacker, api="ListUsers", access_key=key.ids[0]))
+    scene.threat(
+        9, "prisma", user, MEDIUM, "ueba-unusual-location", title, seen(ip=attacker, api="ListUsers", access_key=key.ids[0])
+    )
     rule, title = "UnauthorizedAccess:IAMUser/ConsoleLoginSuccess.B", f"Multiple worldwide console logins for {user.name}."
     login = seen(ip=attacker, api="signin:ConsoleLogin")
     scene.copied(scene.threat(21, "guardduty", user, MEDIUM, rule, title, login, attack=("T1078",)))
@@ -92,11 +96,21 @@ def _looked_around(scene: Scene, key: Asset, user: Asset, attacker: str) -> None
 
 def _settled(scene: Scene, key: Asset, user: Asset, attacker: str) -> None:
     """The attacker leaves a user of their own behind, and its new key."""
-    holder, name = (Tie("owns_key", user), Tie("actor", user)), scene.rng.choice(("svc-backup2", "aws-support-ro", "cloudwatch-sync"))
-    planted = Asset(AssetKind.USER, "aws", user.account, user.region, Outside(name), (f"arn:aws:iam::{user.account}:user/{name}",))
-    rule, title = "Persistence:IAMUser/AnomalousBehavior", f"{user.name} called CreateUser and CreateAccessKey in an unusual way."
+    holder, name = (
+        (Tie("owns_key", user), Tie("actor", user)),
+        scene.rng.choice(("svc-backup2", "aws-support-ro", "cloudwatch-sync")),
+    )
+    planted = Asset(
+        AssetKind.USER, "aws", user.account, user.region, Outside(name), (f"arn:aws:iam::{user.account}:user/{name}",)
+    )
+    rule, title = (
+        "Persistence:IAMUser/AnomalousBehavior",
+        f"{user.name} called CreateUser and CreateAccessKey in an unusual way.",
+    )
     made = seen(ip=attacker, api="iam:CreateUser")
-    finding = scene.threat(38, "guardduty", key, MEDIUM, rule, title, made, (*holder, Tie("touches", planted)), attack=("T1136.003",))
+    finding = scene.threat(
+        38, "guardduty", key, MEDIUM, rule, title, made, (*holder, Tie("touches", planted)), attack=("T1136.003",)
+    )
     scene.copied(finding)
     title = f"New IAM user {name} created by {user.name}"
     scene.threat(39, "lacework", user, LOW, "NewUser", title, made, (Tie("touches", planted),))
@@ -129,13 +143,19 @@ def _planted(scene: Scene, role: Asset, planted: Asset) -> None:
     attacker, home = f"192.0.2.{scene.rng.randrange(191, 200)}", f"cdn-{scene.rng.randrange(100, 999)}.example"
     made = seen(ip=attacker, api="lambda:CreateFunction20150331", user_agent="python-requests/2.31")
     by = (Tie("actor", role),)
-    rule, title = "PrivilegeEscalation:IAMUser/AnomalousBehavior", f"{role.name} called PassRole and CreateFunction in an unusual way."
+    rule, title = (
+        "PrivilegeEscalation:IAMUser/AnomalousBehavior",
+        f"{role.name} called PassRole and CreateFunction in an unusual way.",
+    )
     scene.copied(scene.threat(25, "guardduty", role, MEDIUM, rule, title, made, (Tie("touches", planted),), attack=("T1648",)))
     title = f"New Lambda function {planted.name} created by {role.name}"
     scene.threat(27, "lacework", role, LOW, "NewLambdaFunction", title, made, (Tie("touches", planted),))
     title = f"Function {planted.name} created by a build role outside its pipeline"
     scene.threat(30, "wiz", planted, MEDIUM, "function-created-by-ci", title, made, by, attack=("T1648",))
-    rule, title = "Backdoor:Lambda/C&CActivity.B", f"Lambda function {planted.name} is communicating with a command and control server."
+    rule, title = (
+        "Backdoor:Lambda/C&CActivity.B",
+        f"Lambda function {planted.name} is communicating with a command and control server.",
+    )
     scene.copied(scene.threat(47, "guardduty", planted, HIGH, rule, title, seen(ip="192.0.2.201"), attack=("T1071",)))
     title = "Function calls a domain registered this week"
     scene.threat(66, "wiz", planted, HIGH, "function-beaconing", title, seen(domain=home), text=hostile.ORDERS[3])

@@ -16,7 +16,9 @@ def container_escape(scene: Scene) -> None:
     pod = scene.cast.take(AssetKind.POD, fits=lambda one: company.tied(one, "runs_on").ids[0] not in taken)
     container = scene.cast.also(company.tied(pod, "touches"))
     node, image = scene.cast.also(company.tied(pod, "runs_on")), scene.cast.also(company.tied(pod, "uses_image"))
-    hole = Vulnerability("CVE-2021-44228", "log4j-core", "2.14.1", "2.17.1", 10.0, epss=0.94, exploited=True, exploit_exists=True)
+    hole = Vulnerability(
+        "CVE-2021-44228", "log4j-core", "2.14.1", "2.17.1", 10.0, epss=0.94, exploited=True, exploit_exists=True
+    )
     scene.flaw("prisma", image, CRITICAL, hole)
     scene.flaw("lacework", image, CRITICAL, hole)
     title = "Pod runs privileged with the host's file system mounted"

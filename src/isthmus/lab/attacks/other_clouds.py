@@ -35,7 +35,8 @@ def _malware(scene: Scene, host: Asset) -> None:
     scene.threat(49, "defender", host, MEDIUM, "VM_LogClearing", title, clear, attack=("T1070",))
     digest = f"{scene.rng.getrandbits(256):064x}"
     title = "Malware found: backdoor in /tmp/.b"
-    scene.threat(58, "wiz", host, HIGH, "malware-on-workload", title, seen(hash=digest, process="/tmp/.b -d"))
+    started = seen(hash=digest, process="/tmp/.b -d")  # noqa: S108 - what the malware was started as
+    scene.threat(58, "wiz", host, HIGH, "malware-on-workload", title, started)
     title = "Communication with suspicious domain identified by threat intelligence"
     call = seen(domain=f"upd{scene.rng.randrange(1000)}.example")
     scene.threat(64, "defender", host, MEDIUM, "AzureDNS_ThreatIntelSuspectDomain", title, call, text=hostile.ORDERS[4])
