@@ -197,7 +197,7 @@ def _onward(edge: EdgeRow, places: Mapping[str, tuple[int, int]]) -> Arrow:
     """To the next column: a curve through the gap, its label beside a level line or upon a steep one."""
     left, right = places[edge.source][0] + BOX_WIDTH, places[edge.target][0]
     start, end = places[edge.source][1] + BOX_HEIGHT // 2, places[edge.target][1] + BOX_HEIGHT // 2
-    middle, lines = (left + right) // 2, wrapped(edge.label, _GAP - 14, 11, 2)
+    middle, lines = (left + right) // 2, wrapped(edge.label, _GAP - 8, 11, 2)
     above = _LINE * len(lines) - 8 if abs(end - start) < _PITCH // 3 else _LINE * len(lines) / 2 - 10
     return Arrow(
         line=f"M{left} {start}C{middle} {start} {middle} {end} {right - 8} {end}",

@@ -12,6 +12,7 @@ import msgspec
 
 from isthmus.graph.paths import attack_path
 from isthmus.model.assessment import Assessment
+from isthmus.model.assets import Asset
 from isthmus.model.facts import Fact, Sentence
 from isthmus.model.findings import Finding
 from isthmus.model.incidents import Incident, Member
@@ -291,10 +292,14 @@ def title_of(incident: Incident) -> str:
     if incident.scope == "backlog":
         return f"Backlog of {account}: {len(incident.members)} quiet findings"
     assets = {finding.asset.id for finding in incident.findings}
-    where = f"{lead.asset.kind.value.replace('_', ' ')} {lead.asset.name or lead.asset.id}"
+    where = f"{lead.asset.kind.value.replace('_', ' ')} {_shown(lead.asset)}"
     if incident.scope == "problem" and len(assets) > 1:
         where = f"{len(assets)} assets of {account}"
     return f"{lead.title or lead.kind.value} on {where}"
+
+
+def _shown(asset: Asset) -> str:
+    return "without a name" if asset.id.startswith("unnamed:") else str(asset.name or asset.id)
 
 
 def _joined(sentences: Iterable[Sentence]) -> str:

@@ -118,12 +118,14 @@ class _Taken:
         by_asset: dict[str, list[Finding]] = {}
         for key in sorted(self.hot & self.left.keys()):
             by_asset.setdefault(self.known[key].asset.id, []).append(self.known[key])
-        for members in by_asset.values():
+        told = {}
+        for asset, members in by_asset.items():
             lead = min(members, key=_gravity)
-            group = _Group("story", incident_id([one.key for one in members]))
+            told[asset] = _Group("story", incident_id([one.key for one in members])), members
             for finding in members:
-                self.put(group, finding, _lead(lead) if finding is lead else _same(finding, lead))
+                self.put(told[asset][0], finding, _lead(lead) if finding is lead else _same(finding, lead))
         self._join_assets()
+        self._join_same_problem(told)
 
     def _join_assets(self) -> None:
         """What else is known of the assets of a story joins it; what stands next to exactly one story joins that one."""
@@ -144,7 +146,7 @@ class _Taken:
         for group in sorted(self.groups.values(), key=lambda one: one.name):
             for key in group.because:
                 finding = self.known[key]
-                if finding.asset.kind not in SHARED_BY_ALL or key in self.hot:
+                if finding.asset.kind not in SHARED_BY_ALL:
                     own.setdefault(finding.asset.id, group)
                 for handle in handles(finding, self.canonical) if key in self.hot else ():
                     if handle.strong:
@@ -162,22 +164,22 @@ class _Taken:
         for finding in self.left.values():
             if _is_problem(finding):
                 by_asset.setdefault(finding.asset.id, []).append(finding)
-        labels = {asset: _label(min(members, key=_gravity)) for asset, members in by_asset.items()}
+        told = {}
         for asset, members in by_asset.items():
-            label = labels[asset]
-            group = self.groups.get(label) or _Group("problem", label)
+            label = _label(min(members, key=_gravity))
+            told[asset] = group, _ = self.groups.get(label) or _Group("problem", label), members
             for finding in members:
                 first = not group.because
                 self.put(group, finding, _lead(finding) if first else f"the same problem in one account: {label}")
-        self._join_same_problem(by_asset, labels)
+        self._join_same_problem(told)
 
-    def _join_same_problem(self, by_asset: Mapping[str, list[Finding]], labels: Mapping[str, str]) -> None:
+    def _join_same_problem(self, told: Mapping[str, tuple[_Group, list[Finding]]]) -> None:
         """The milder telling of a problem another platform rates higher goes where that one went."""
         for finding in list(self.left.values()):
-            for other in by_asset.get(finding.asset.id, ()):
-                if _shared(finding, other):
-                    self.put(self.groups[labels[finding.asset.id]], finding, _same(finding, other))
-                    break
+            group, others = told.get(finding.asset.id, (None, ()))
+            other = next((one for one in others if _shared(finding, one)), None)
+            if group is not None and other is not None:
+                self.put(group, finding, _same(finding, other))
 
     def backlog(self) -> None:
         """What is quiet, by account."""

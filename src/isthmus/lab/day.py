@@ -16,10 +16,10 @@ from isthmus import assembly
 from isthmus.contracts.checks import fits
 from isthmus.contracts.connector import Connector
 from isthmus.lab import writing
-from isthmus.lab.attacks import ATTACKS
+from isthmus.lab.attacks import ATTACKS, Attack
 from isthmus.lab.building import SIZES, build
 from isthmus.lab.company import Cast, Company
-from isthmus.lab.near_misses import NEAR_MISSES
+from isthmus.lab.near_misses import NEAR_MISSES, NearMiss
 from isthmus.lab.noise import again, noise
 from isthmus.lab.scenes import Role, Scene, Sighting
 from isthmus.lab.truth import Key, Truth, TruthClaim, TruthStory
@@ -31,7 +31,8 @@ DAY = date(2026, 3, 2)
 _WEIGHT = {Role.ATTACK: 3, Role.NEAR_MISS: 2, Role.CONTEXT: 1, Role.NOISE: 0}
 _BLIND = 0.3
 """How likely a platform is not rolled out where an attack takes place."""
-_NEAR_MISSES_FROM, _ATTACKS_FROM = (6, 19), (6, 20)
+_FIRST_MINUTE, _LAST_MINUTE = 6 * 60, 20 * 60
+"""When stories begin: late enough for last night's scans, early enough to end before midnight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +81,26 @@ class Day:
     def _everything(self, attacks: int) -> list[Sighting]:
         cast, stories = Cast(self.company, self._rng), []
         for one in self._chosen(attacks):
-            stories += self._played(cast, one.kind, one.what, one.play, Role.ATTACK, _ATTACKS_FROM)
+            stories += self._played(cast, one, Role.ATTACK)
         for other in NEAR_MISSES:
-            stories += self._played(cast, other.kind, other.what, other.play, Role.NEAR_MISS, _NEAR_MISSES_FROM)
+            stories += self._played(cast, other, Role.NEAR_MISS)
         owners = {one.finding.asset.ids[-1]: one.story for one in stories}
         hum = [_in_context(one, cast, owners) for one in noise(self.company, self._rng, self._midnight, self.size)]
         told = [one for one in stories + hum if one.vendor in self._vendors]
         return told + list(again(told, self._rng, self.end))
 
-    def _chosen(self, attacks: int) -> list[Any]:
+    def _chosen(self, attacks: int) -> list[Attack]:
         """Each kind once before any twice."""
         rounds, rest = divmod(attacks, len(ATTACKS))
         return list(ATTACKS) * rounds + self._rng.sample(ATTACKS, rest)
 
-    def _played(self, cast: Cast, kind: str, what: str, play: Any, role: Role, between: tuple[int, int]) -> list[Sighting]:
+    def _played(self, cast: Cast, script: Attack | NearMiss, role: Role) -> list[Sighting]:
         story = f"{role.value}-{len(self._stories) + 1}"
-        start = self._midnight + timedelta(minutes=self._rng.randrange(between[0] * 60, between[1] * 60))
+        start = self._midnight + timedelta(minutes=self._rng.randrange(_FIRST_MINUTE, _LAST_MINUTE))
         scene = Scene(self.company, cast, self._rng, start, story, role)
-        play(scene)
+        script.play(scene)
         seen = scene.sightings if role is Role.NEAR_MISS else _covered(scene.sightings, self._rng)
-        self._stories.append(TruthStory(story, role.value, kind, what))
+        self._stories.append(TruthStory(story, role.value, script.kind, script.what))
         return seen
 
     def _written(self, one: Sighting, number: int) -> Iterator[Alert]:
@@ -128,6 +129,8 @@ class Day:
             finding.status.open,
         )
         known = self._claims.get(key)
+        if known and known.story and one.story and known.story != one.story:
+            raise IsthmusError(f"the lab tells {known.story} and {one.story} in one claim {'/'.join(key)}")
         if known and _WEIGHT[Role(known.role)] > _WEIGHT[one.role]:
             claim = msgspec.structs.replace(claim, role=known.role, story=known.story)
         self._claims[key] = claim

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from isthmus.lab.scenes import Scene, seen
 from isthmus.model.assets import Asset, AssetKind
@@ -48,7 +49,7 @@ def website_bucket(scene: Scene) -> None:
     """A public bucket that holds a website and nothing else."""
     private = scene.company.sensitive
     bucket = scene.cast.take(AssetKind.BUCKET, fits=lambda one: one.ids[0] not in private)
-    said = {"internet": True, "sensitive": False}
+    said: dict[str, Any] = {"internet": True, "sensitive": False}
     scene.risk("wiz", bucket, HIGH, "wc-id-517", "Bucket is publicly readable", **said)
     scene.risk("prisma", bucket, HIGH, "aws-s3-public-read", "AWS S3 bucket publicly readable", **said)
     title = "S3 general purpose buckets should block public read access"

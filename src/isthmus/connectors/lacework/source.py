@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from isthmus.connectors.lacework.entities import Rows, account_of, assets_of, cloud, rows_of, seen_in, ties_of, violations
-from isthmus.connectors.lacework.vulnerabilities import read_container, read_host
+from isthmus.connectors.lacework.vulnerabilities import read_container, read_host, read_package
 from isthmus.contracts.reading import (
     Record,
     cves,
@@ -233,6 +233,7 @@ class LaceworkSource:
         Shape("webhook", _WEBHOOK, read_webhook),
         Shape("container vulnerability", frozenset({"imageId", "vulnId", "featureKey", "evalCtx"}), read_container),
         Shape("host vulnerability", frozenset({"mid", "vulnId", "featureKey"}), read_host),
+        Shape("package vulnerability", frozenset({"osPkgInfo", "vulnId", "fixInfo"}), read_package),
     )
     not_alerts = (
         NotAnAlert("an entry in the timeline of a Lacework alert, not an alert", frozenset({"alertId", "entryType"})),
@@ -247,10 +248,6 @@ class LaceworkSource:
         NotAnAlert("a Lacework container image (context), not an alert", frozenset({"imageId", "mid", "repo"})),
         NotAnAlert("Lacework's count of an image's vulnerabilities, not an alert", frozenset({"imageId", "vulnCountCritical"})),
         NotAnAlert("a resource of Lacework's inventory (context), not an alert", frozenset({"csp", "resourceConfig", "urn"})),
-        NotAnAlert(
-            "a Lacework scan of a list of packages; it names no asset, so there is nothing to triage",
-            frozenset({"osPkgInfo", "vulnId"}),
-        ),
     )
     csv_exports = ()
     export_hint = (

@@ -6,6 +6,8 @@ changes, so there the version belongs to it; a host's package may be upgraded an
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from isthmus.connectors.lacework.entities import machine_asset
 from isthmus.contracts.reading import (
     Record,
@@ -144,5 +146,30 @@ def read_host(record: Record, origin: Origin) -> Claims:
         vulnerabilities=_vulnerabilities(record, text(record, "featureKey", "version_installed")),
         ties=_host_ties(tags, asset),
         internet=_EXPOSED.get(text(tags, "lw_InternetExposure").lower()),
+        link=text(record, "cveProps", "link"),
+    )
+
+
+def read_package(record: Record, origin: Origin) -> Claims:
+    """One row of a scan of a list of packages. Lacework names no asset there, so each problem stands by itself."""
+    what, package = needed(text(record, "vulnId"), "vulnId"), text(record, "osPkgInfo", "pkg")
+    version = text(record, "osPkgInfo", "pkgVer")
+    seen = when(record, "summary", "evalCreatedTime")
+    yield Finding(
+        source="lacework",
+        source_id=f"package/{what}/{text(record, 'osPkgInfo', 'namespace')}/{package}/{version}",
+        tenant=origin.tenant,
+        instance=origin.instance,
+        kind=Kind.VULNERABILITY,
+        rule=what,
+        title=Outside(f"{what} in {package or 'a package'}"),
+        description=Outside(text(record, "cveProps", "description")),
+        severity=severity_named(text(record, "severity")),
+        status=status_named(text(record, "fixInfo", "evalStatus")),
+        asset=Asset(AssetKind.OTHER),
+        times=Times(seen, seen, origin.received),
+        vulnerabilities=tuple(
+            replace(one, fixed_version=text(record, "fixInfo", "fixedVersion")) for one in _vulnerabilities(record, version)
+        ),
         link=text(record, "cveProps", "link"),
     )

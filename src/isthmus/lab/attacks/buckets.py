@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from isthmus.lab import hostile
 from isthmus.lab.scenes import Scene, seen
 from isthmus.model.assets import Asset, AssetKind
@@ -19,7 +21,7 @@ def public_bucket_copied(scene: Scene) -> None:
 
 
 def _opened(scene: Scene, bucket: Asset) -> None:
-    said = {"internet": True, "sensitive": True}
+    said: dict[str, Any] = {"internet": True, "sensitive": True}
     title = "Publicly exposed bucket with sensitive data (PII)"
     scene.risk("wiz", bucket, CRITICAL, "wc-id-518", title, Kind.TOXIC_COMBINATION, **said)
     title = f"The S3 object contains personal information: {bucket.name}"

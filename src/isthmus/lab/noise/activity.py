@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from isthmus.lab import hostile
 from isthmus.lab.scenes import Scene, seen
 from isthmus.model.assets import Asset, AssetKind
@@ -99,7 +101,7 @@ def activity(scene: Scene, count: int) -> None:
         asset = scene.rng.choice(scene.company.of(AssetKind(kind), provider))
         address = streets.address(how, asset)
         title = title.replace("{id}", asset.ids[-1]).replace("{name}", str(asset.name)).replace("{ip}", address)
-        more: dict[str, object] = {"status": Status.RESOLVED} if scene.rng.random() < 0.08 else {}
+        more: dict[str, Any] = {"status": Status.RESOLVED} if scene.rng.random() < 0.08 else {}
         if how == "probe":
             more["internet"] = True
         if scene.rng.random() < 0.06:

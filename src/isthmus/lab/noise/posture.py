@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from isthmus.lab.scenes import Scene
 from isthmus.model.assets import AssetKind
@@ -127,7 +128,7 @@ def posture(scene: Scene, count: int) -> None:
         made.add((rule.name, asset.ids[0]))
         controls = tuple(scene.rng.sample(_FRAMEWORKS, scene.rng.randrange(3)))
         status = _status(scene, rule, asset.ids[0] in scene.company.privileged)
-        more = {"kind": rule.kind, "controls": controls, "status": status}
+        more: dict[str, Any] = {"kind": rule.kind, "controls": controls, "status": status}
         scene.risk(rule.vendor, asset, rule.severity, rule.name, rule.title, **more)
 
 
