@@ -24,7 +24,9 @@ MADE = "<!-- Made by docs/generate.py from the code; edit the code. -->\n"
 
 def _type(kind: Any) -> str:
     name = str(kind).replace("isthmus.answer.document.", "").replace("typing.", "")
-    return name.removeprefix("<class '").removesuffix("'>").replace("tuple[", "list of ").replace(", ...]", "").replace("|", "or")
+    return (
+        name.removeprefix("<class '").removesuffix("'>").replace("tuple[", "list of ").replace(", ...]", "").replace("|", "or")
+    )
 
 
 def _structs(root: Any, seen: list[Any]) -> list[Any]:
@@ -128,7 +130,12 @@ def abilities_page() -> str:
 def connector_page(one: Connector) -> str:
     """How to bring one vendor's alerts in."""
     lines = [MADE, f"# {one.title}\n", "## Take an export\n", f"{one.source.export_hint}\n"]
-    lines += ["```sh", f"isthmus triage {one.name}-export.json", "```\n", "No credentials are needed; nothing is sent anywhere.\n"]
+    lines += [
+        "```sh",
+        f"isthmus triage {one.name}-export.json",
+        "```\n",
+        "No credentials are needed; nothing is sent anywhere.\n",
+    ]
     lines += ["## What is read\n", *(f"- {shape.name}" for shape in one.source.shapes), ""]
     lines += ["## CSV\n", *(f"- {export.title}" for export in one.source.csv_exports or ()), ""]
     if not one.source.csv_exports:

@@ -12,6 +12,7 @@ from typing import Any
 
 from isthmus import assembly, pipeline
 from isthmus.answer import report
+from isthmus.answer.document import TriageDocument
 from isthmus.model.assets import Asset, AssetKind
 from isthmus.model.deliveries import Origin
 from isthmus.model.findings import Finding, Kind, Times
@@ -71,6 +72,6 @@ def triaged(payloads: Iterable[Any], settings: str = "") -> Triage:
         return runner.get_loop().run_until_complete(pipeline.triage(intake, parts, NOW))
 
 
-def documented(done: Triage) -> report.TriageDocument:
+def documented(done: Triage) -> TriageDocument:
     """The document of a triage."""
     return report.document(done, (), NOW, {one.id: None for one in done.incidents})

@@ -1,12 +1,15 @@
-"""Two thousand payloads gone wrong: findings or rejections, conservation, and a document that can be written. `make fuzz` runs 20,000."""
+"""Two thousand payloads gone wrong: findings or rejections, conservation, a document that can be written.
+
+`make fuzz` runs 20,000.
+"""
 
 from __future__ import annotations
 
 import msgspec
-
-from isthmus.answer.page import page
 from tests.mutating import mutated
 from tests.telling import documented, triaged
+
+from isthmus.answer.page import page
 
 
 def test_whatever_comes_is_counted_and_reported() -> None:

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.telling import asset, documented, finding, told, triaged
 
-from isthmus.answer import report
+from isthmus.answer.document import TriageDocument
 from isthmus.model.assets import AssetKind
 from isthmus.model.findings import Indicator, Kind, Tie, Vulnerability
 from isthmus.model.outside import Outside
 from isthmus.model.severity import Severity, Status
 from isthmus.model.triage import Triage
-from tests.telling import asset, documented, finding, told, triaged
 
 LOG4J = Vulnerability("CVE-2021-44228", "log4j-core", "2.14.1", "2.17.1", 10.0)
 ROLE = asset(AssetKind.ROLE)
@@ -111,7 +111,7 @@ def test_the_document_keeps_its_contract() -> None:
         assert all(one.cites for one in incident.score_reasons)
         assert [one.rank for one in incident.actions] == list(range(1, len(incident.actions) + 1))
         assert all(one.merged_because for one in incident.findings)
-    again = msgspec.json.decode(msgspec.json.encode(document), type=report.TriageDocument)
+    again = msgspec.json.decode(msgspec.json.encode(document), type=TriageDocument)
     assert again == document
 
 

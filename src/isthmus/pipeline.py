@@ -23,6 +23,7 @@ from isthmus.intake.normalise import normalise
 from isthmus.intake.parse import Parsed, records
 from isthmus.intake.recognise import Recogniser
 from isthmus.intake.suppress import suppress
+from isthmus.model.assessment import Priority
 from isthmus.model.deliveries import Counts, Origin, Rejection
 from isthmus.model.errors import Untrusted
 from isthmus.model.estate import NOTHING_KNOWN, Estate
@@ -117,7 +118,9 @@ async def triage(
     return Triage(counts, tuple(intake.rejected), tuple(suppressed), tuple(sorted(done, key=rank)))
 
 
-def rank(incident: Incident) -> tuple[int, str]:
-    """Gravest first; the same order every time."""
+def rank(incident: Incident) -> tuple[int, int, str]:
+    """Gravest first: by score, at the same score by priority, then by id; the same order every time."""
     assessment = incident.current.assessment
-    return -(assessment.score if assessment else 0), incident.id
+    if assessment is None:
+        return 0, len(Priority), incident.id
+    return -assessment.score, list(Priority).index(assessment.priority), incident.id

@@ -17,8 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isthmus.answer.page import MOST_OF_A_KIND, MOST_SECTIONS, page
-from isthmus.answer.report import (
+from isthmus.answer.document import (
     CountsRow,
     EdgeRow,
     FactRow,
@@ -29,6 +28,7 @@ from isthmus.answer.report import (
     ReasonRow,
     TriageDocument,
 )
+from isthmus.answer.page import MOST_OF_A_KIND, MOST_SECTIONS, page
 
 HOSTILE = [
     "<script>alert(1)</script>",

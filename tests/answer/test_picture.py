@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from isthmus.answer import picture
-from isthmus.answer.report import EdgeRow, IncidentRow, NodeRow, PathRow, ReasonRow
+from isthmus.answer.document import EdgeRow, IncidentRow, NodeRow, PathRow, ReasonRow
 from isthmus.answer.templates.lettering import measured, shortened, wrapped
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.telling import asset, documented, finding, told, triaged
 
-from isthmus.answer.report import IncidentRow
+from isthmus.answer.document import IncidentRow
 from isthmus.assembly import catalogue
 from isthmus.model.assets import AssetKind
 from isthmus.model.findings import Kind, Vulnerability
 from isthmus.model.outside import Outside
 from isthmus.model.severity import Severity
-from tests.telling import asset, documented, finding, told, triaged
 
 PRIORITIES = ["track", "track*", "attend", "act"]
 HOSTILE = [

@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.doors.test_triage_command import isthmus
 
 from isthmus.model.errors import Untrusted
 from isthmus.record import intel
-from tests.doors.test_triage_command import isthmus
 
 EPSS = gzip.compress(
     b"#model_version:v2025.03.14,score_date:2026-11-22T12:55:00Z\ncve,epss,percentile\nCVE-2021-44228,0.94358,0.99957\n"
@@ -22,7 +22,7 @@ EPSS = gzip.compress(
 
 
 def catalogue(count: int = 1_200, said: int | None = None) -> bytes:
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "cveID": f"CVE-2026-{number:05d}",
             "vendorProject": "Acme",
@@ -51,7 +51,7 @@ def catalogue(count: int = 1_200, said: int | None = None) -> bytes:
 @contextmanager
 def served(bodies: dict[str, tuple[int, bytes]]) -> Iterator[str]:
     class Feed(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the name http.server asks for
+        def do_GET(self) -> None:
             status, body = bodies[self.path]
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

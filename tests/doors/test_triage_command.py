@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.telling import asset, finding, told
 
 from isthmus.model.assets import AssetKind
 from isthmus.model.findings import Kind
 from isthmus.model.severity import Severity
-from tests.telling import asset, finding, told
 
 GOOD = told("wiz", finding(Kind.THREAT, asset(), "Reverse shell", Severity.HIGH))
 OTHER = told("wiz", finding(Kind.MISCONFIGURATION, asset(AssetKind.BUCKET), "Public bucket", Severity.HIGH, "2"))

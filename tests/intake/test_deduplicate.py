@@ -7,13 +7,13 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.telling import NOW, asset, finding
 
 from isthmus.intake.deduplicate import Reducer, reduced, telling
 from isthmus.intake.normalise import normalise
 from isthmus.model.findings import Finding, Kind, Times
 from isthmus.model.outside import Outside
 from isthmus.model.severity import Severity, Status
-from tests.telling import NOW, asset, finding
 
 tellings = st.builds(
     lambda name, hours, severity, status, title, hint: normalise(

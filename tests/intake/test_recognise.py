@@ -8,12 +8,12 @@ import json
 from typing import Any
 
 import pytest
+from tests.telling import NOW, asset, finding, told
 
 from isthmus import assembly, pipeline
 from isthmus.model.deliveries import Origin
 from isthmus.model.findings import Kind
 from isthmus.settings import Settings
-from tests.telling import NOW, asset, finding, told
 
 
 def intake(payload: Any) -> pipeline.Intake:
@@ -40,7 +40,7 @@ def alert(name: str = "1") -> dict[str, Any]:
         lambda one: {"message": {"data": base64.b64encode(json.dumps(one).encode()).decode()}, "subscription": "s"},
         lambda one: {"data": {"detections": {"edges": [{"node": one}]}}},
     ],
-    ids="bare array graphql page eventbridge sns sqs pubsub edges".split(),
+    ids=["bare", "array", "graphql", "page", "eventbridge", "sns", "sqs", "pubsub", "edges"],
 )
 def test_an_alert_is_found_in_its_envelope(wrap: Any) -> None:
     found = intake(wrap(alert()))

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from isthmus.answer.report import CountsRow, FindingRow, IncidentRow, TriageDocument
+from isthmus.answer.document import CountsRow, FindingRow, IncidentRow, TriageDocument
 from isthmus.lab.score import score, severity_sort
 from isthmus.lab.truth import Truth, TruthClaim, TruthStory
 

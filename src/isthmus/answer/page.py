@@ -15,8 +15,8 @@ from hashlib import sha256
 
 from markupsafe import Markup
 
+from isthmus.answer.document import FactRow, IncidentRow, ReasonRow, TriageDocument
 from isthmus.answer.picture import attack_path_svg, timeline, waterfall
-from isthmus.answer.report import FactRow, IncidentRow, ReasonRow, TriageDocument
 from isthmus.answer.templates import rendered
 
 MOST_OF_A_KIND = 50

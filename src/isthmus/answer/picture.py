@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from isthmus.answer.report import EdgeRow, IncidentRow, NodeRow, PathRow, ReasonRow
+from isthmus.answer.document import EdgeRow, IncidentRow, NodeRow, PathRow, ReasonRow
 from isthmus.answer.templates import rendered
 from isthmus.answer.templates.lettering import shortened, wrapped
 

@@ -1,15 +1,31 @@
-"""The triage document: the contract others script against. Its fields are described in docs/reference/triage-json.md.
-
-A change that takes a field away or changes its meaning raises the first number of `SCHEMA_VERSION`; a new field the second.
-"""
+"""A finished triage becomes the triage document."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-import msgspec
-
+from isthmus.answer.document import (
+    SCHEMA_VERSION,
+    ActionRow,
+    AssetRow,
+    AttackRow,
+    CitesRow,
+    ControlRow,
+    CountsRow,
+    EdgeRow,
+    FactRow,
+    FindingRow,
+    IncidentRow,
+    IntelRow,
+    NodeRow,
+    PathRow,
+    ReasonRow,
+    RejectedRow,
+    RemedyRow,
+    SuppressedRow,
+    TriageDocument,
+)
 from isthmus.graph.paths import attack_path
 from isthmus.model.assessment import Assessment
 from isthmus.model.assets import Asset
@@ -19,195 +35,6 @@ from isthmus.model.incidents import Incident, Member
 from isthmus.model.intel import Table
 from isthmus.model.plans import Plan, digest
 from isthmus.model.triage import Triage
-
-SCHEMA_VERSION = "1.0"
-
-
-class CountsRow(msgspec.Struct, frozen=True):
-    """Conservation: `seen = stored + duplicate + rejected`, always."""
-
-    seen: int
-    stored: int
-    duplicate: int
-    rejected: int
-
-
-class RejectedRow(msgspec.Struct, frozen=True):
-    """A claim that was not taken: the file, where in it, and why."""
-
-    file: str
-    position: str
-    reason: str
-
-
-class SuppressedRow(msgspec.Struct, frozen=True):
-    """A finding that is stored but not queued: why, by whose word, and until when."""
-
-    source: str
-    source_id: str
-    title: str
-    reason: str
-    by: str
-    until: str
-
-
-class FactRow(msgspec.Struct, frozen=True):
-    """Something a platform said. `at` is ISO 8601 UTC, or null when the platform gave no time."""
-
-    id: str
-    about: str
-    text: str
-    source: str
-    at: str | None
-
-
-class ReasonRow(msgspec.Struct, frozen=True):
-    """Why the score moved. The points of an incident's reasons add up to its score; a ceiling has negative points."""
-
-    text: str
-    points: int
-    cites: tuple[str, ...]
-
-
-class AssetRow(msgspec.Struct, frozen=True):
-    """An asset by its one id, with the other names platforms have for it."""
-
-    id: str
-    kind: str
-    name: str
-    provider: str
-    account: str
-    region: str
-    aliases: tuple[str, ...]
-
-
-class FindingRow(msgspec.Struct, frozen=True):
-    """A finding folded into the incident, and why."""
-
-    source: str
-    source_id: str
-    kind: str
-    title: str
-    severity: str
-    asset: str
-    merged_because: str
-
-
-class AttackRow(msgspec.Struct, frozen=True):
-    """ATT&CK techniques as the platforms named them."""
-
-    techniques: tuple[str, ...]
-
-
-class ControlRow(msgspec.Struct, frozen=True):
-    framework: str
-    requirement: str
-
-
-class NodeRow(msgspec.Struct, frozen=True):
-    """`role` is outside, entry, step or goal; `hop` the distance from outside."""
-
-    id: str
-    kind: str
-    label: str
-    role: str
-    hop: int
-
-
-class EdgeRow(msgspec.Struct, frozen=True):
-    source: str
-    target: str
-    label: str
-
-
-class PathRow(msgspec.Struct, frozen=True):
-    """The way from outside to a goal. `critical` is the node that cuts every way, or null."""
-
-    nodes: tuple[NodeRow, ...]
-    edges: tuple[EdgeRow, ...]
-    critical: str | None
-
-
-class ActionRow(msgspec.Struct, frozen=True):
-    """A typed step. `rank` 1 takes the least away. Nothing here has been executed."""
-
-    ability: str
-    target: str
-    parameters: dict[str, str]
-    rank: int
-
-
-class RemedyRow(msgspec.Struct, frozen=True):
-    """A lasting fix. `form` is terraform, cli, policy or text."""
-
-    title: str
-    form: str
-    body: str
-    target: str
-
-
-class CitesRow(msgspec.Struct, frozen=True):
-    """The facts each text rests on."""
-
-    summary: tuple[str, ...]
-    impact: tuple[str, ...]
-    root_cause: tuple[str, ...]
-
-
-class IncidentRow(msgspec.Struct, frozen=True):
-    """One story, problem or backlog, explained. `since` is new, grown, unchanged, or null without a state file."""
-
-    id: str
-    title: str
-    scope: str
-    score: int
-    priority: str
-    verdict: str
-    confidence: str
-    missing: tuple[str, ...]
-    summary: str
-    impact: str
-    root_cause: str
-    cites: CitesRow
-    score_reasons: tuple[ReasonRow, ...]
-    owner: str
-    environment: str
-    assets: tuple[AssetRow, ...]
-    cves: tuple[str, ...]
-    attack: AttackRow
-    controls: tuple[ControlRow, ...]
-    first_seen: str | None
-    last_seen: str | None
-    link: str
-    findings: tuple[FindingRow, ...]
-    attack_path: PathRow | None
-    plan_digest: str
-    actions: tuple[ActionRow, ...]
-    remediation: tuple[RemedyRow, ...]
-    since: str | None
-
-
-class IntelRow(msgspec.Struct, frozen=True):
-    """A table of intelligence used, the day it speaks for, and whether it is too old to lean on."""
-
-    name: str
-    of: str
-    age_days: int
-    rows: int
-    stale: bool
-
-
-class TriageDocument(msgspec.Struct, frozen=True):
-    """The whole answer. Incidents are ranked, gravest first."""
-
-    schema_version: str
-    generated_at: str
-    counts: CountsRow
-    rejected: tuple[RejectedRow, ...]
-    suppressed: tuple[SuppressedRow, ...]
-    intel: tuple[IntelRow, ...]
-    facts: tuple[FactRow, ...]
-    incidents: tuple[IncidentRow, ...]
 
 
 def document(done: Triage, tables: Iterable[Table], now: datetime, states: Mapping[str, str | None]) -> TriageDocument:
@@ -290,7 +117,7 @@ def title_of(incident: Incident) -> str:
     lead = incident.findings[0]
     account = lead.asset.account or "an unknown account"
     if incident.scope == "backlog":
-        return f"Backlog of {account}: {len(incident.members)} quiet findings"
+        return f"Backlog of {account}: {len(incident.members)} quiet finding{'s' if len(incident.members) != 1 else ''}"
     assets = {finding.asset.id for finding in incident.findings}
     where = f"{lead.asset.kind.value.replace('_', ' ')} {_shown(lead.asset)}"
     if incident.scope == "problem" and len(assets) > 1:

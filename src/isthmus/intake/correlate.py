@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from isthmus.graph.identity import settle
-from isthmus.intake.ties import SHARED_BY_ALL, handles, linked
+from isthmus.intake.ties import SHARED_BY_ALL, handles, linked, standing_beside
 from isthmus.model.findings import Finding, Kind, short_hash
 from isthmus.model.incidents import Incident, Member, incident_id
 from isthmus.model.problems import Problem
@@ -30,6 +30,10 @@ class _Group:
     scope: str
     name: str
     because: dict[str, str] = field(default_factory=dict)
+
+
+_Near = dict[str, dict[str, _Group]]
+"""Assets that stand next to stories, and which."""
 
 
 def is_hot(finding: Finding, exploited: Exploited) -> bool:
@@ -90,6 +94,7 @@ class _Taken:
     def __init__(self, known: Mapping[str, Finding], canonical: Mapping[str, str], exploited: Exploited) -> None:
         self.known = known
         self.canonical = canonical
+        self.beside = standing_beside(known.values(), canonical)
         self.hot = {key for key, finding in known.items() if is_hot(finding, exploited)}
         self.left = dict(known)
         self.groups: dict[str, _Group] = {}
@@ -102,7 +107,7 @@ class _Taken:
     def attacks(self) -> None:
         """Threats that share an asset, an identity or an address; with at least one grave, or two different ones."""
         threats = [one for one in self.known.values() if one.kind is Kind.THREAT and one.severity.weight >= _MEDIUM]
-        union, because = linked(threats, self.canonical)
+        union, because = linked(threats, self.canonical, self.beside)
         for keys in union.groups():
             members = [self.known[key] for key in keys]
             if self.hot.isdisjoint(keys) and len({(one.source, one.rule) for one in members}) < 2:
@@ -130,28 +135,48 @@ class _Taken:
     def _join_assets(self) -> None:
         """What else is known of the assets of a story joins it; what stands next to exactly one story joins that one."""
         own, near = self._assets_of_stories()
-        for finding in list(self.left.values()):
-            group = own.get(finding.asset.id)
-            if group is not None:
-                lead = self._lead_on(group, finding.asset.id)
-                self.put(group, finding, _same(finding, lead) if lead else f"on an asset of this story: {finding.asset.id}")
-                continue
-            beside = near.get(finding.asset.id, {})
-            if len(beside) == 1 and finding.severity.weight >= _MEDIUM and finding.kind is not Kind.THREAT:
-                self.put(next(iter(beside.values())), finding, f"stands next to this story: {finding.asset.id}")
+        joined = True
+        while joined:
+            joined = False
+            for finding in list(self.left.values()):
+                group, because = self._story_of(finding, own, near)
+                if group is not None:
+                    self.put(group, finding, because)
+                    for name in self._held(finding):
+                        joined |= own.setdefault(name, group) is group
 
-    def _assets_of_stories(self) -> tuple[dict[str, _Group], dict[str, dict[str, _Group]]]:
+    def _story_of(self, finding: Finding, own: Mapping[str, _Group], near: _Near) -> tuple[_Group | None, str]:
+        asset = finding.asset.id
+        if asset in own:
+            lead = self._lead_on(own[asset], asset)
+            return own[asset], _same(finding, lead) if lead else f"on an asset of this story: {asset}"
+        for name in self._held(finding):
+            if name in own:
+                return own[name], f"held by the same identity or touches the same asset: {name}"
+        beside = near.get(asset, {})
+        if len(beside) == 1 and finding.severity.weight >= _MEDIUM and finding.kind is not Kind.THREAT:
+            return next(iter(beside.values())), f"stands next to this story: {asset}"
+        return None, ""
+
+    def _held(self, finding: Finding) -> list[str]:
+        """What a threat has hold of beyond its address: assets and identities."""
+        if finding.kind is not Kind.THREAT:
+            return []
+        found = handles(finding, self.canonical, {})
+        return sorted({one.name for one in found if one.strong and one.how != "ip"})
+
+    def _assets_of_stories(self) -> tuple[dict[str, _Group], _Near]:
         own: dict[str, _Group] = {}
-        near: dict[str, dict[str, _Group]] = {}
+        near: _Near = {}
         for group in sorted(self.groups.values(), key=lambda one: one.name):
             for key in group.because:
                 finding = self.known[key]
                 if finding.asset.kind not in SHARED_BY_ALL:
                     own.setdefault(finding.asset.id, group)
-                for handle in handles(finding, self.canonical) if key in self.hot else ():
-                    if handle.strong:
+                for handle in handles(finding, self.canonical, self.beside) if key in self.hot else ():
+                    if handle.strong and handle.how != "ip":
                         own.setdefault(handle.name, group)
-                    else:
+                    elif not handle.strong:
                         near.setdefault(handle.name, {})[group.name] = group
         return own, near
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,6 +19,7 @@ SHARED_BY_ALL = {AssetKind.ACCOUNT, AssetKind.CLUSTER, AssetKind.NETWORK}
 """Everything in an account shares these; sharing them says nothing."""
 
 _STRONG = {"actor", "touches", "runs_on", "owns_key"}
+_STANDING = {"runs_on", "owns_key", "acts_as", "uses_image", "guarded_by"}
 _HOW = {
     "asset": "same asset",
     "actor": "done by the same identity",
@@ -63,13 +64,33 @@ def _from_outside(address: str) -> bool:
     return not any(parsed in net for net in _INSIDE)
 
 
-def handles(finding: Finding, canonical: Mapping[str, str]) -> Iterator[Handle]:
+Beside = Mapping[str, tuple[Handle, ...]]
+"""What any platform said stands next to an asset, by the asset's id."""
+
+
+def standing_beside(findings: Iterable[Finding], canonical: Mapping[str, str]) -> Beside:
+    """What each asset stands next to, whoever said so: its role, image, security group, host."""
+    found: dict[str, set[Handle]] = {}
+    for finding in findings:
+        for tie in finding.ties:
+            if tie.how in _STANDING and tie.asset.kind not in SHARED_BY_ALL:
+                name = canonical[tie.asset.aliases[0]]
+                found.setdefault(finding.asset.id, set()).add(Handle(name, tie.how, tie.how in _STRONG))
+                if tie.how == "acts_as" and "/instance-profile/" in name:
+                    # A profile mostly carries a role of its own name: good enough to stand beside, not to be the same.
+                    role = name.replace("/instance-profile/", "/role/")
+                    found[finding.asset.id].add(Handle(role, tie.how, False))
+    return {asset: tuple(sorted(near, key=lambda one: (one.name, one.how))) for asset, near in found.items()}
+
+
+def handles(finding: Finding, canonical: Mapping[str, str], beside: Beside) -> Iterator[Handle]:
     """What this threat could share with another."""
     if finding.asset.kind not in SHARED_BY_ALL:
         yield Handle(finding.asset.id, "asset", True)
     for tie in finding.ties:
         if tie.asset.kind not in SHARED_BY_ALL:
             yield Handle(canonical[tie.asset.aliases[0]], tie.how, tie.how in _STRONG)
+    yield from beside.get(finding.asset.id, ())
     for indicator in finding.indicators:
         if indicator.kind == "ip" and _from_outside(indicator.value):
             yield Handle(f"address {indicator.value}", "ip", True)
@@ -83,12 +104,12 @@ def moment(finding: Finding) -> datetime | None:
     return finding.last_seen or finding.times.happened
 
 
-def linked(threats: Sequence[Finding], canonical: Mapping[str, str]) -> tuple[Union, dict[str, str]]:
+def linked(threats: Sequence[Finding], canonical: Mapping[str, str], beside: Beside) -> tuple[Union, dict[str, str]]:
     """The threats joined by what they share, and for each key the reason of its first link."""
     union, because, by_handle = Union(), dict[str, str](), dict[str, list[tuple[Finding, Handle]]]()
     for finding in threats:
         union.find(finding.key)
-        for handle in handles(finding, canonical):
+        for handle in set(handles(finding, canonical, beside)):
             by_handle.setdefault(handle.name, []).append((finding, handle))
     for name in sorted(by_handle, key=lambda one: (one.startswith("address "), one)):
         for one, other, how in _pairs(by_handle[name]):

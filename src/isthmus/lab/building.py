@@ -44,7 +44,7 @@ def build(seed: int, size: str = "small") -> Company:
         facing=frozenset(site.facing),
         sensitive=frozenset(site.sensitive),
         privileged=frozenset(site.privileged),
-        office=("198.51.100.7", "198.51.100.8"),
+        office=("198.51.100.7", "198.51.100.8", "198.51.100.9", "198.51.100.10"),
         testers=("203.0.113.200", "203.0.113.201"),
     )
 

@@ -57,6 +57,16 @@ class Company:
             raise IsthmusError(f"the lab's {asset.ids[0]} has no tie {how!r}")
         return found
 
+    def around(self, asset: Asset) -> list[Asset]:
+        """The asset, what it directly hangs on, and what runs on it; not its cluster, on which everything hangs."""
+        ties = [tie.asset for own in asset.ids for tie in self.ties.get(own, ())]
+        over = [one for one in self.assets if any(_runs_on(tie, asset) for tie in self.ties[one.ids[0]])]
+        return [asset, *(one for one in ties + over if one.kind is not AssetKind.CLUSTER)]
+
+
+def _runs_on(tie: Tie, asset: Asset) -> bool:
+    return tie.how == "runs_on" and tie.asset.ids[0] in asset.ids
+
 
 class Cast:
     """Gives each story assets of its own, so that the truth about an asset is never two stories."""

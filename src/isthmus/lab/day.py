@@ -60,6 +60,7 @@ class Day:
         self._midnight = datetime.combine(day, time(), UTC)
         self._rng = random.Random(f"day {seed} {size} {attacks}")
         self._stories: list[TruthStory] = []
+        self._places: dict[str, str] = {}
         self._claims: dict[Key, TruthClaim] = {}
         arrivals = sorted(self._everything(attacks), key=_arrival)
         self.alerts = tuple(alert for number, one in enumerate(arrivals) for alert in self._written(one, number))
@@ -84,8 +85,7 @@ class Day:
             stories += self._played(cast, one, Role.ATTACK)
         for other in NEAR_MISSES:
             stories += self._played(cast, other, Role.NEAR_MISS)
-        owners = {one.finding.asset.ids[-1]: one.story for one in stories}
-        hum = [_in_context(one, cast, owners) for one in noise(self.company, self._rng, self._midnight, self.size)]
+        hum = [self._placed(one) for one in noise(self.company, self._rng, self._midnight, self.size)]
         told = [one for one in stories + hum if one.vendor in self._vendors]
         return told + list(again(told, self._rng, self.end))
 
@@ -99,9 +99,17 @@ class Day:
         start = self._midnight + timedelta(minutes=self._rng.randrange(_FIRST_MINUTE, _LAST_MINUTE))
         scene = Scene(self.company, cast, self._rng, start, story, role)
         script.play(scene)
+        for asset in [asset for one in scene.sightings for asset in self.company.around(one.finding.asset)]:
+            for own in asset.ids:
+                self._places.setdefault(own, story)
         seen = scene.sightings if role is Role.NEAR_MISS else _covered(scene.sightings, self._rng)
         self._stories.append(TruthStory(story, role.value, script.kind, script.what))
         return seen
+
+    def _placed(self, one: Sighting) -> Sighting:
+        """Noise that happens to stand on something a story is about becomes its context."""
+        story = next((self._places[own] for own in one.finding.asset.ids if own in self._places), "")
+        return replace(one, role=Role.CONTEXT, story=story) if story else one
 
     def _written(self, one: Sighting, number: int) -> Iterator[Alert]:
         """The sighting in the export of its half day and, where a webhook was sent, in a file of its own."""
@@ -153,14 +161,6 @@ def _arrival(one: Sighting) -> tuple[datetime, str]:
 
 def _by_key(one: TruthClaim) -> Key:
     return one.key
-
-
-def _in_context(one: Sighting, cast: Cast, owners: dict[str, str]) -> Sighting:
-    """Noise that happens to stand on something a story is about."""
-    ids = one.finding.asset.ids
-    if cast.taken.isdisjoint(ids):
-        return one
-    return replace(one, role=Role.CONTEXT, story=next((owners[own] for own in ids if own in owners), ""))
 
 
 def _read_back(vendor: Connector, payload: dict[str, Any], at: datetime) -> tuple[str, Finding]:

@@ -25,15 +25,15 @@ class NearMiss:
 
 def ordered_test(scene: Scene) -> None:
     """Everything comes from the testers' addresses, which the settings name."""
-    testers = scene.company.testers
     for number in range(2):
-        host = scene.cast.take(AssetKind.INSTANCE)
-        _probed(scene, host, testers[number % len(testers)], 30 * number)
+        _probed(scene, scene.cast.take(AssetKind.INSTANCE), 30 * number)
 
 
-def _probed(scene: Scene, host: Asset, address: str, minute: int) -> None:
+def _probed(scene: Scene, host: Asset, minute: int) -> None:
+    testers = scene.company.testers
+    address, other = scene.rng.sample(testers, 2)
     rule, title = "Recon:EC2/PortProbeUnprotectedPort", f"EC2 instance {host.ids[-1]} has an unprotected port being probed."
-    scene.threat(minute, "guardduty", host, LOW, rule, title, seen(ip=address), internet=True)
+    scene.threat(minute, "guardduty", host, LOW, rule, title, seen(ip=other), internet=True)
     rule, title = (
         "UnauthorizedAccess:EC2/SSHBruteForce",
         f"{address} is performing SSH brute force attacks against {host.ids[-1]}.",
@@ -76,16 +76,16 @@ def stopped_in_time(scene: Scene) -> None:
     scene.cast.also(company.tied(pod, "runs_on"))
     process = seen(process="/tmp/xmrig --version")  # noqa: S108 - what was tried
     title = f"Known miner binary blocked in container {container.name}"
-    scene.threat(0, "prisma", container, HIGH, "processes", title, process, blocked=True)
+    scene.threat(0, "prisma", container, HIGH, "cryptoMinerProcess", title, process, blocked=True)
     title = "Execution of a binary not part of the image was prevented"
-    scene.threat(2, "prisma", container, HIGH, "processes", title, seen(process="./x2"), blocked=True)
+    scene.threat(2, "prisma", container, HIGH, "unknownOriginBinary", title, seen(process="./x2"), blocked=True)
 
 
 def glass_broken(scene: Scene) -> None:
     """The owner of an administrator role uses it from the office, as the runbook says."""
     privileged = scene.company.privileged
     role = scene.cast.take(AssetKind.ROLE, fits=lambda one: one.ids[0] in privileged)
-    office = scene.company.office[0]
+    office = scene.rng.choice(scene.company.office)
     used = seen(ip=office, api="sts:AssumeRole")
     title = f"Highly privileged role {role.name} was assumed"
     scene.threat(0, "wiz", role, HIGH, "admin-role-assumed", title, used)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from isthmus.answer.report import IncidentRow, TriageDocument
+from isthmus.answer.document import IncidentRow, TriageDocument
 from isthmus.lab.truth import Key, Truth, TruthClaim, TruthStory
 from isthmus.model.findings import Kind
 

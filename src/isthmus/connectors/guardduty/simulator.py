@@ -209,7 +209,7 @@ def _action(finding: Finding) -> dict[str, Any]:
     return {"actionType": "NETWORK_CONNECTION", "networkConnectionAction": connection}
 
 
-def _service(finding: Finding, detector: str) -> dict[str, Any]:
+def _found_by_guardduty(finding: Finding, detector: str) -> dict[str, Any]:
     processes = [one.value for one in finding.indicators if one.kind == "process"]
     service: dict[str, Any] = {
         "serviceName": "guardduty",
@@ -252,7 +252,7 @@ def _event(finding: Finding) -> dict[str, Any]:
         "arn": f"{home}/finding/{finding.source_id}",
         "type": finding.rule,
         "resource": writer(finding) if writer else {"resourceType": "AttackSequence"},
-        "service": _service(finding, detector),
+        "service": _found_by_guardduty(finding, detector),
         "severity": _SEVERITY[finding.severity],
         "createdAt": _time(finding.times.happened),
         "updatedAt": _time(finding.times.updated),

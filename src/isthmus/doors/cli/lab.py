@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from isthmus.answer.report import TriageDocument
+from isthmus.answer.document import TriageDocument
 from isthmus.lab.day import Day
 from isthmus.lab.score import FIRST, Landing, Score
 from isthmus.lab.score import score as compared

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from isthmus.answer.report import IncidentRow, TriageDocument
+from isthmus.answer.document import IncidentRow, TriageDocument
 
 _SHOWN = 15
 _REJECTIONS = 10

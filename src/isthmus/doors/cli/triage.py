@@ -19,6 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from isthmus import assembly, pipeline
 from isthmus.answer import report
+from isthmus.answer.document import TriageDocument
 from isthmus.answer.page import page
 from isthmus.doors import exports
 from isthmus.doors.cli import clock, table
@@ -69,7 +70,7 @@ def triage(
         raise typer.Exit(REJECTED)
 
 
-def run(paths: Iterable[str], settings: Settings, since: Path | None, at: datetime) -> report.TriageDocument:
+def run(paths: Iterable[str], settings: Settings, since: Path | None, at: datetime) -> TriageDocument:
     """The triage document of everything behind these paths, with progress on standard error where a person watches."""
     # Findings live until the answer is written: looking through them again and again for garbage finds none.
     gc.freeze()
@@ -98,7 +99,7 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def write(document: report.TriageDocument, format: Format, output: Path | None, everything: bool) -> None:  # noqa: A002
+def write(document: TriageDocument, format: Format, output: Path | None, everything: bool) -> None:  # noqa: A002
     """The document in the wanted form, to a file or to standard output."""
     if format is Format.TABLE:
         if output is None:
@@ -119,7 +120,7 @@ def write(document: report.TriageDocument, format: Format, output: Path | None, 
         raise Untrusted(error.strerror or "cannot be written", str(output)) from None
 
 
-def rendered(document: report.TriageDocument, format: Format) -> bytes:  # noqa: A002
+def rendered(document: TriageDocument, format: Format) -> bytes:  # noqa: A002
     """The document as JSON, NDJSON (a head line, then one incident a line) or one self-contained page."""
     if format is Format.HTML:
         return page(document).encode()

@@ -28,7 +28,7 @@ def _opened(scene: Scene, bucket: Asset) -> None:
     scene.risk("securityhub", bucket, HIGH, "SensitiveData:S3Object/Personal", title, Kind.DATA, sensitive=True)
     scene.risk("prisma", bucket, HIGH, "aws-s3-public-read", "AWS S3 bucket publicly readable", **said)
     rule, title = "Policy:S3/BucketAnonymousAccessGranted", f"Anonymous access was granted to the bucket {bucket.name}."
-    granted = seen(ip=scene.company.office[0], api="s3:PutBucketPolicy")
+    granted = seen(ip=scene.rng.choice(scene.company.office), api="s3:PutBucketPolicy")
     scene.copied(scene.threat(-240, "guardduty", bucket, HIGH, rule, title, granted, internet=True))
     title = f"Bucket policy of {bucket.name} changed"
     scene.threat(-238, "lacework", bucket, LOW, "S3BucketPolicyChanged", title, granted)

@@ -35,7 +35,7 @@ def _inside(scene: Scene, pod: Asset, container: Asset) -> None:
     title = "Redirect stdout/stdin to network connection (user=root proc=bash)"
     scene.threat(0, "falco", pod, LOW, rule, title, shell, attack=("T1059",))
     title = f"Execution of a shell by java in container {container.name}"
-    scene.threat(1, "prisma", container, HIGH, "processes", title, shell)
+    scene.threat(1, "prisma", container, HIGH, "reverseShell", title, shell)
     rule, title = "Execution:Runtime/ReverseShell", "A process in a container opened a reverse shell."
     scene.copied(scene.threat(5, "guardduty", container, HIGH, rule, title, shell, attack=("T1059.004",)))
     process = seen(process="sh -c id; mount; cat /proc/1/cgroup")

@@ -32,8 +32,8 @@ wiz aws user M login login-new-location Console login from a new location
 wiz aws pod L process exec-in-pod kubectl exec into a pod
 wiz azure instance L in login-first-time First login of a user to a machine
 prisma aws user L login ueba-first-time Account first seen from a new location
-prisma aws instance M probe network-port-sweep Port sweep activity (External)
-prisma aws container L process processes Unexpected process in container {name}
+prisma aws instance M process unexpectedListeningPort Unexpected listening port on {name}
+prisma aws container L process unexpectedProcess Unexpected process in container {name}
 falco aws pod L process Terminal_shell_in_container A shell was spawned in a container with an attached terminal
 falco aws pod L process Contact_K8S_API_Server_From_Container Unexpected connection to K8s API Server from container
 falco aws pod I process Launch_Privileged_Container Privileged container started
@@ -48,14 +48,14 @@ scc gcp instance L out Persistence:_New_User_Agent Use with a new user agent
 ocsf aws instance L probe Recon:EC2/PortProbeUnprotectedPort EC2 instance {id} has an unprotected port being probed.
 """
 _LOUD = """
-guardduty aws instance H out Trojan:EC2/DNSDataExfiltration!DNS EC2 instance {id} is sending data through DNS queries.
-guardduty aws instance H out UnauthorizedAccess:EC2/TorClient EC2 instance {id} is connecting to the Tor network.
-lacework aws instance H out BadExternalServerDns Known bad server reached from {name}
+guardduty aws instance H alone Trojan:EC2/DNSDataExfiltration!DNS EC2 instance {id} is sending data through DNS queries.
+guardduty aws instance H alone UnauthorizedAccess:EC2/TorClient EC2 instance {id} is connecting to the Tor network.
+lacework aws instance H alone BadExternalServerDns Known bad server reached from {name}
 wiz aws instance H process suspicious-script Suspicious script downloaded and executed
 falco aws pod C process Drop_and_execute_new_binary_in_container Executing binary not part of base image
-prisma aws container H process processes Suspicious binary executed in container {name}
+prisma aws container H process unknownOriginBinary Suspicious binary executed in container {name}
 defender azure instance H process VM_SuspiciousScript Suspicious script execution
-scc gcp instance H out Malware:_Bad_Domain Connection to a domain with a bad reputation
+scc gcp instance H alone Malware:_Bad_Domain Connection to a domain with a bad reputation
 """
 """Loud and wrong: a virus scanner that asks its cloud by DNS, a tool that updates itself, a list of domains out of date."""
 
@@ -72,23 +72,31 @@ _COMMANDS = (
 
 
 class _Streets:
-    """Where harmless traffic comes from: scanners that knock on many doors, servers many machines use, the office, and
-    for people who travel an address of their own or that of the VPN which colleagues use too.
+    """Where harmless traffic comes from and goes to: scanners that knock on many doors, servers many machines use next to
+    some that only one does, the office, and for people who travel an address of their own or their colleagues' VPN.
     """
 
     def __init__(self, scene: Scene) -> None:
-        numbers = scene.rng.sample(range(20, 250), 230)
         self._rng, self._office = scene.rng, scene.company.office
-        self._scanners, self._servers, self._vpn = numbers[:12], numbers[12:20], numbers[20]
-        self._homes, self._known = numbers[21:], dict[str, int]()
+        self._scanners, self._servers = self._drawn(12), self._drawn(8)
+        self._vpn, self._homes = self._own(), dict[str, str]()
 
     def address(self, how: str, asset: Asset) -> str:
         if how == "api":
             return self._rng.choice(self._office)
         if how == "login":
-            home = self._known.setdefault(asset.ids[0], self._rng.choice(self._homes))
-            return f"198.51.100.{home if self._rng.random() < 0.7 else self._vpn}"
-        return f"198.51.100.{self._rng.choice(self._servers if how == 'out' else self._scanners)}"
+            home = self._homes.setdefault(asset.ids[0], self._own())
+            return home if self._rng.random() < 0.7 else self._vpn
+        if how == "alone" or (how == "out" and self._rng.random() < 0.5):
+            return self._own()
+        return self._rng.choice(self._servers if how == "out" else self._scanners)
+
+    def _drawn(self, count: int) -> list[str]:
+        return [f"198.51.100.{number}" for number in self._rng.sample(range(20, 250), count)]
+
+    def _own(self) -> str:
+        """An address nothing else has, of the range set aside for benchmarks."""
+        return f"198.18.{self._rng.randrange(256)}.{self._rng.randrange(1, 255)}"
 
 
 def activity(scene: Scene, count: int) -> None:
