@@ -30,7 +30,7 @@ from isthmus.graph.paths import attack_path
 from isthmus.model.assessment import Assessment
 from isthmus.model.assets import Asset
 from isthmus.model.facts import Fact, Sentence
-from isthmus.model.findings import Finding
+from isthmus.model.findings import Finding, Kind
 from isthmus.model.incidents import Incident, Member
 from isthmus.model.intel import Table
 from isthmus.model.plans import Plan, digest
@@ -116,13 +116,17 @@ def title_of(incident: Incident) -> str:
     """What it is about, in one line."""
     lead = incident.findings[0]
     account = lead.asset.account or "an unknown account"
-    if incident.scope == "backlog":
-        return f"Backlog of {account}: {len(incident.members)} quiet finding{'s' if len(incident.members) != 1 else ''}"
     assets = {finding.asset.id for finding in incident.findings}
-    where = f"{lead.asset.kind.value.replace('_', ' ')} {_shown(lead.asset)}"
+    if incident.scope == "backlog" and len(assets) > 1:
+        return f"Backlog of {account}: {_counted(len(incident.members), 'quiet finding')}"
     if incident.scope == "problem" and len(assets) > 1:
-        where = f"{len(assets)} assets of {account}"
-    return f"{lead.title or lead.kind.value} on {where}"
+        what = "single detections" if lead.kind is Kind.THREAT else "high weaknesses"
+        return f"{len(incident.members)} {what} on {len(assets)} assets of {account}, first: {lead.title}"
+    return f"{lead.title or lead.kind.value} on {lead.asset.kind.value.replace('_', ' ')} {_shown(lead.asset)}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _shown(asset: Asset) -> str:

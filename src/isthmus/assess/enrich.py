@@ -24,19 +24,36 @@ Statement = tuple[str, str, int]
 
 
 def facts_of(incident: Incident, intel: Intel, estate: Estate, now: datetime) -> tuple[Fact, ...]:
-    """Everything worth citing of an incident, the gravest member's word first."""
+    """Everything worth citing of an incident, the gravest member's word first.
+
+    A detection of what we ordered ourselves is cited as that, and as nothing else.
+    """
     kept: dict[tuple[str, str], int] = {}
     facts: dict[str, Fact] = {}
-    for finding in incident.findings:
+    for finding in _telling(incident):
+        order = _order(finding, estate, now)
+        if order:
+            said = fact("expected", order, f"{finding.source} saw what we ordered ourselves: {order}", "settings", None)
+            facts.setdefault(said.id, said)
+            continue
         for about, value, limit in _statements(finding, intel, estate):
             count = kept.get((about, value), 0)
             if count < limit:
                 kept[about, value] = count + 1
                 said = _said(about, value, finding, intel, estate)
                 facts.setdefault(said.id, said)
-    for said in _of_all_threats(incident, estate, now):
+    for said in _stopped(incident):
         facts.setdefault(said.id, said)
     return tuple(facts.values())
+
+
+def _telling(incident: Incident) -> Iterable[Finding]:
+    """Whose word counts: in a story everybody's, in a fold of many assets that of its gravest asset alone.
+
+    Otherwise the exposure of one asset and the severity of another would add up to a risk that nobody has.
+    """
+    findings = incident.findings
+    return findings if incident.scope == "story" else [one for one in findings if one.asset.id == findings[0].asset.id]
 
 
 def _statements(finding: Finding, intel: Intel, estate: Estate) -> Iterator[Statement]:
@@ -66,23 +83,19 @@ def _of_account(finding: Finding, estate: Estate) -> Iterator[Statement]:
         yield "owner", owner, 1
 
 
-def _of_all_threats(incident: Incident, estate: Estate, now: datetime) -> Iterator[Fact]:
-    """What holds only if it holds of every detection: that the platform stopped it, that we ordered it ourselves."""
+def _stopped(incident: Incident) -> Iterator[Fact]:
+    """That the platform stopped it counts only if it holds of every detection."""
     threats = [one for one in incident.findings if one.kind is Kind.THREAT and one.severity.weight >= Severity.MEDIUM]
-    if not threats:
-        return
-    if all(one.blocked for one in threats):
+    if threats and all(one.blocked for one in threats):
         yield fact(
             "blocked", "true", "the platform says it stopped every detection", threats[0].source, threats[0].times.updated
         )
-    orders = [_order(one, estate, now) for one in threats]
-    if all(orders):
-        said = f"every address seen is one we ordered ourselves: {orders[0]}"
-        yield fact("expected", "true", said, "settings", None)
 
 
 def _order(finding: Finding, estate: Estate, now: datetime) -> str:
     """Why we expect everything seen in this detection; empty when we do not, or no longer."""
+    if finding.kind is not Kind.THREAT or not estate.expected:
+        return ""
     seen = {one.value for one in finding.indicators if one.kind == "ip"}
     return next((one.why for one in estate.expected if seen and seen <= one.addresses and now < one.until), "")
 

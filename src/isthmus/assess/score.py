@@ -17,7 +17,7 @@ from isthmus.model.incidents import Incident
 
 HIGHEST = 100
 BACKLOG_CEILING = 35
-EXPECTED_CEILING = 20
+ORDERED = 5
 _SEVERITY = {"critical": 40, "high": 30, "unknown": 30, "medium": 18, "low": 8, "informational": 2}
 _THREAT = {5: 20, 4: 20, 3: 12, 2: 3, 1: 1}
 _MEDIUM = 3
@@ -55,7 +55,10 @@ def _ids(facts: Sequence[Fact]) -> tuple[str, ...]:
 
 
 def _severity(facts: Sequence[Fact]) -> Reason:
-    word = max((one.value for one in about(facts, "severity")), key=lambda one: _SEVERITY[one])
+    words = [one.value for one in about(facts, "severity")]
+    if not words:
+        return Reason("all of it was ordered by ourselves", ORDERED, _ids(about(facts, "expected")))
+    word = max(words, key=lambda one: _SEVERITY[one])
     said = " (a word we do not know counts as high)" if word == "unknown" else ""
     return Reason(f"gravest severity given: {word}{said}", _SEVERITY[word], _ids(about(facts, "severity", word)))
 
@@ -126,9 +129,6 @@ def _estate(facts: Sequence[Fact]) -> Iterator[Reason]:
 
 
 def _ceilings(incident: Incident, facts: Sequence[Fact]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    expected = about(facts, "expected")
-    if expected:
-        yield "ceiling: activity we ordered ourselves", EXPECTED_CEILING, _ids(expected)
     if incident.scope == "backlog":
         yield "ceiling: quiet, without attack, exploitation or exposure", BACKLOG_CEILING, _ids(about(facts, "severity"))
     yield "ceiling: a score ends at 100", HIGHEST, _ids(about(facts, "severity"))

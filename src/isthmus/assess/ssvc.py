@@ -40,12 +40,8 @@ def priority(facts: Sequence[Fact]) -> Priority:
     return decide(_exploitation(facts), _automatable(facts), _impact(facts), _mission(facts))
 
 
-def _expected(facts: Sequence[Fact]) -> bool:
-    return bool(about(facts, "expected"))
-
-
 def _attacked(facts: Sequence[Fact], least: int) -> bool:
-    return not _expected(facts) and any(threat_weight(one) >= least for one in about(facts, "threat"))
+    return any(threat_weight(one) >= least for one in about(facts, "threat"))
 
 
 def _exploitation(facts: Sequence[Fact]) -> str:
@@ -68,6 +64,8 @@ def _mission(facts: Sequence[Fact]) -> str:
     if about(facts, "criticality", Criticality.HIGH):
         return "high"
     environments = {one.value for one in about(facts, "environment")}
+    if not environments:
+        return "low"
     if environments & {Environment.PRODUCTION, Environment.UNKNOWN}:
         low = {one.value for one in about(facts, "criticality")} == {Criticality.LOW}
         return "medium" if low else "high"

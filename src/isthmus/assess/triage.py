@@ -35,12 +35,10 @@ def assess(incident: Incident, facts: Sequence[Fact]) -> Assessment:
 
 
 def _verdict(incident: Incident, facts: Sequence[Fact]) -> Verdict:
-    """Who read a configuration or a package list is believed; a detection is believed when it is grave or not alone."""
+    """Who read a configuration or a package list is believed; a detection when it is grave or not alone."""
     threats = about(facts, "threat")
-    if about(facts, "expected"):
+    if about(facts, "expected") and not any(about(facts, name) for name in ("threat", "secret", "exploited")):
         return Verdict.BENIGN_POSITIVE
-    if incident.scope == "backlog":
-        return Verdict.UNDETERMINED
     if not threats:
         return Verdict.TRUE_POSITIVE
     grave = any(threat_weight(one) >= _HIGH for one in threats)
@@ -89,7 +87,7 @@ def _summary(incident: Incident, facts: Sequence[Fact]) -> Iterator[Sentence]:
     assets = {finding.asset.id for finding in incident.findings}
     yield Sentence(
         f"{_counted(len(incident.members), 'finding')} from {', '.join(sources)} about {_counted(len(assets), 'asset')}.",
-        _ids(about(facts, "severity"), 1),
+        _ids(about(facts, "severity") or about(facts, "expected"), 1),
     )
     threats = about(facts, "threat")
     if threats:
@@ -100,9 +98,11 @@ def _summary(incident: Incident, facts: Sequence[Fact]) -> Iterator[Sentence]:
     reachable = about(facts, "internet", "true")
     if reachable:
         yield Sentence(f"{reachable[0].text}.", _ids(reachable, 1))
-    if not threats and not exploited:
-        gravest = about(facts, "severity")[:1]
-        yield Sentence(f"Gravest: {gravest[0].text}.", _ids(gravest))
+    ordered, gravest = about(facts, "expected"), about(facts, "severity")
+    if ordered:
+        yield Sentence(f"Ordered by ourselves: {ordered[0].value}.", _ids(ordered, 1))
+    if gravest and not threats and not exploited:
+        yield Sentence(f"Gravest: {gravest[0].text}.", _ids(gravest, 1))
 
 
 def _counted(number: int, noun: str) -> str:
@@ -146,7 +146,9 @@ def _root_cause(incident: Incident, facts: Sequence[Fact]) -> Iterator[Sentence]
             lead = "Most likely way in: " if threats else ""
             yield Sentence(lead + text, _ids(_of_asset(facts, finding), 2))
             return
-    if threats:
+    if about(facts, "expected") and not threats:
+        yield Sentence("Activity the settings say we ordered.", _ids(about(facts, "expected"), 1))
+    elif threats:
         yield Sentence("Not established: no platform reported a weakness on these assets that explains the way in.", ())
     else:
         yield Sentence("The weakness itself, as the platform describes it.", _ids(about(facts, "severity"), 1))

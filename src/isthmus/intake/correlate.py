@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from isthmus.graph.identity import settle
 from isthmus.intake.ties import SHARED_BY_ALL, handles, linked, standing_beside
+from isthmus.model.assets import AssetKind
 from isthmus.model.findings import Finding, Kind, short_hash
 from isthmus.model.incidents import Incident, Member, incident_id
 from isthmus.model.problems import Problem
@@ -184,7 +185,7 @@ class _Taken:
         return min((self.known[key] for key in group.because if self.known[key].asset.id == asset), key=_gravity, default=None)
 
     def problems(self) -> None:
-        """High claims without a sign of attack: by asset, and one problem on many assets of an account as one."""
+        """Single detections and high weaknesses of doors: by asset, and the same sort in an account as one."""
         by_asset: dict[str, list[Finding]] = {}
         for finding in self.left.values():
             if _is_problem(finding):
@@ -195,7 +196,7 @@ class _Taken:
             told[asset] = group, _ = self.groups.get(label) or _Group("problem", label), members
             for finding in members:
                 first = not group.because
-                self.put(group, finding, _lead(finding) if first else f"the same problem in one account: {label}")
+                self.put(group, finding, _lead(finding) if first else f"the same sort in the same account: {label}")
         self._join_same_problem(told)
 
     def _join_same_problem(self, told: Mapping[str, tuple[_Group, list[Finding]]]) -> None:
@@ -211,13 +212,16 @@ class _Taken:
         for finding in list(self.left.values()):
             asset = finding.asset
             place = asset.account or f"{asset.provider or finding.source}, account not given"
-            name = f"backlog {finding.tenant} {asset.provider} {place}"
+            name = f"backlog {finding.tenant} {place}"
             group = self.groups.get(name) or _Group("backlog", name)
             self.put(group, finding, f"quiet: no sign of attack, exploitation or exposure; kept with account {place}")
 
 
 def _is_problem(finding: Finding) -> bool:
-    return finding.severity.weight >= (_MEDIUM if finding.kind is Kind.THREAT else _HIGH)
+    """A detection nobody else confirms, or a high weakness of a door: more than backlog, less than a story."""
+    if finding.kind is Kind.THREAT:
+        return finding.severity.weight >= _MEDIUM
+    return finding.kind is not Kind.VULNERABILITY and finding.severity.weight >= _HIGH and finding.asset.kind in _DOORS
 
 
 def _gravity(finding: Finding) -> tuple[bool, int, str, str]:
@@ -226,15 +230,23 @@ def _gravity(finding: Finding) -> tuple[bool, int, str, str]:
     return finding.kind is not Kind.THREAT, -finding.severity.weight, seen.isoformat() if seen else "", finding.key
 
 
+_DOORS = {
+    AssetKind.BUCKET: "data stores",
+    AssetKind.DATABASE: "data stores",
+    AssetKind.ROLE: "identities",
+    AssetKind.USER: "identities",
+    AssetKind.ACCESS_KEY: "identities",
+    AssetKind.SERVICE_ACCOUNT: "identities",
+    AssetKind.SECURITY_GROUP: "network",
+    AssetKind.LOAD_BALANCER: "network",
+}
+"""What stands between the world and the estate, by the kind of asset and not by anybody's words for the problem."""
+
+
 def _label(finding: Finding) -> str:
-    if finding.kind is Kind.VULNERABILITY:
-        what = "vulnerability"
-    elif finding.problems:
-        what = finding.problems[0].value
-    else:
-        what = f"{finding.source} {finding.rule or finding.title}"
-    place = f"{finding.asset.provider} {finding.asset.account}".strip() or finding.asset.id
-    return f"{finding.tenant} {place} {finding.kind.value} {what}"
+    """What folds with it: single detections, or weaknesses of one sort of asset, of one account."""
+    what = "single detections" if finding.kind is Kind.THREAT else _DOORS[finding.asset.kind]
+    return f"{finding.tenant} {finding.asset.account or finding.asset.id} {what}"
 
 
 def _lead(finding: Finding) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +13,7 @@ from isthmus.answer.document import IncidentRow, TriageDocument
 _SHOWN = 15
 _REJECTIONS = 10
 _WIDE = 120
+_VERBS = {"act": "act on", "attend": "attend to", "track*": "track closely", "track": "track"}
 _PRIORITY = {"act": "bold red", "attend": "yellow", "track*": "cyan", "track": "dim"}
 
 
@@ -31,7 +34,7 @@ def _counts(document: TriageDocument, console: Console) -> None:
     counts = document.counts
     console.print(
         f"{counts.seen} claims seen = {counts.stored} stored + {counts.duplicate} repeats + {counts.rejected} rejected; "
-        f"{len(document.suppressed)} closed or dismissed at the source; {len(document.incidents)} incidents",
+        f"{len(document.suppressed)} closed or dismissed at the source; {_priorities(document)}",
         style="bold",
     )
     for one in document.intel:
@@ -41,6 +44,13 @@ def _counts(document: TriageDocument, console: Console) -> None:
                 style="yellow",
                 markup=False,
             )
+
+
+def _priorities(document: TriageDocument) -> str:
+    """How many incidents there are of each priority, gravest first."""
+    found = Counter(one.priority for one in document.incidents)
+    said = [f"{found[name]} to {verb}" for name, verb in _VERBS.items() if found[name]]
+    return f"{len(document.incidents)} incidents: {', '.join(said)}" if said else "no incidents"
 
 
 def _incidents(incidents: tuple[IncidentRow, ...], wide: bool) -> Table:
