@@ -10,7 +10,6 @@ import sys
 import time
 
 import msgspec
-
 from tests.mutating import mutated
 from tests.telling import documented, triaged
 

@@ -159,9 +159,8 @@ def main() -> None:
     if sys.argv[1:2] == ["--one"]:
         print(json.dumps(measure(int(sys.argv[2]))))
         return
-    print(
-        f"{'alerts':>8} {'bytes/alert':>12} {'alerts/s':>9} {'x msgspec':>10} {'peak MB':>8} {'incidents':>10} {'bytes/finding':>14}"
-    )
+    heads = (("alerts", 8), ("bytes/alert", 12), ("alerts/s", 9), ("x msgspec", 10), ("peak MB", 8), ("incidents", 10))
+    print(*(f"{head:>{width}}" for head, width in heads), f"{'bytes/finding':>14}")
     for size in [int(one) for one in sys.argv[1:]] or SIZES:
         ran = subprocess.run([sys.executable, __file__, "--one", str(size)], capture_output=True, text=True, check=True)
         row = json.loads(ran.stdout)

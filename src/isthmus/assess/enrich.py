@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, time
 
+from isthmus.model.assets import AssetKind
 from isthmus.model.estate import Criticality, Environment, Estate
 from isthmus.model.facts import Fact, fact
 from isthmus.model.findings import Finding, Kind, Vulnerability
@@ -17,6 +18,7 @@ from isthmus.model.intel import Intel
 from isthmus.model.severity import Severity
 
 _OF_A_KIND = 3
+_KEYS = {AssetKind.ACCESS_KEY, AssetKind.USER, AssetKind.SERVICE_ACCOUNT}
 _LIKELY = 0.1
 
 Statement = tuple[str, str, int]
@@ -30,13 +32,14 @@ def facts_of(incident: Incident, intel: Intel, estate: Estate, now: datetime) ->
     """
     kept: dict[tuple[str, str], int] = {}
     facts: dict[str, Fact] = {}
+    attacked = any(one.kind is Kind.THREAT for one in incident.findings)
     for finding in _telling(incident):
         order = _order(finding, estate, now)
         if order:
             said = fact("expected", order, f"{finding.source} saw what we ordered ourselves: {order}", "settings", None)
             facts.setdefault(said.id, said)
             continue
-        for about, value, limit in _statements(finding, intel, estate):
+        for about, value, limit in _statements(finding, intel, estate, attacked and _is_quiet(finding, intel)):
             count = kept.get((about, value), 0)
             if count < limit:
                 kept[about, value] = count + 1
@@ -56,18 +59,25 @@ def _telling(incident: Incident) -> Iterable[Finding]:
     return findings if incident.scope == "story" else [one for one in findings if one.asset.id == findings[0].asset.id]
 
 
-def _statements(finding: Finding, intel: Intel, estate: Estate) -> Iterator[Statement]:
-    yield "severity", finding.severity.word, _OF_A_KIND
+def _is_quiet(finding: Finding, intel: Intel) -> bool:
+    """A vulnerability that nobody exploits and nobody can reach: it does not make an attack beside it graver."""
+    known = any(one.exploited or one.cve in intel.exploited for one in finding.vulnerabilities)
+    return finding.kind is Kind.VULNERABILITY and finding.internet is not True and not known
+
+
+def _statements(finding: Finding, intel: Intel, estate: Estate, quiet: bool) -> Iterator[Statement]:
+    if not quiet:
+        yield "severity", finding.severity.word, _OF_A_KIND
     if finding.kind is Kind.THREAT:
-        yield "threat", f"{finding.severity.weight} {finding.source} {finding.rule or finding.title}", 1
+        yield "threat", f"{finding.severity.weight} {finding.rule or finding.title}", 1
     if finding.kind is Kind.SECRET:
-        yield "secret", finding.asset.id, 1
+        yield "secret", "key" if finding.asset.kind in _KEYS else "other", 1
     for about in ("internet", "sensitive", "privileged"):
         said = getattr(finding, about)
         if said is not None:
             yield about, "true" if said else "false", _OF_A_KIND
     for one in finding.vulnerabilities:
-        yield from _of_vulnerability(one, intel)
+        yield from () if quiet else _of_vulnerability(one, intel)
     yield from _of_account(finding, estate)
 
 

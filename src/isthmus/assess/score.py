@@ -19,7 +19,8 @@ HIGHEST = 100
 BACKLOG_CEILING = 35
 ORDERED = 5
 _SEVERITY = {"critical": 40, "high": 30, "unknown": 30, "medium": 18, "low": 8, "informational": 2}
-_THREAT = {5: 20, 4: 20, 3: 12, 2: 3, 1: 1}
+_THREAT = {5: 20, 4: 20, 3: 12, 2: 0, 1: 0}
+_EACH_FURTHER, _MOST_FURTHER = 6, 24
 _MEDIUM = 3
 
 
@@ -69,17 +70,19 @@ def threat_weight(one: Fact) -> int:
 
 
 def _threats(facts: Sequence[Fact]) -> Iterator[Reason]:
+    """One detection may be wrong; each further sort of detection in the same story makes it surer that it is not."""
     seen = sorted(about(facts, "threat"), key=threat_weight, reverse=True)
-    if not seen:
+    if not seen or not _THREAT[threat_weight(seen[0])]:
         return
-    gravest = threat_weight(seen[0])
-    yield Reason("an attack was seen, not only a weakness", _THREAT[gravest], _ids(seen))
-    different = [one for one in seen if threat_weight(one) >= _MEDIUM]
-    if len(different) > 1:
-        yield Reason(f"{len(different)} different detections in one story", 8, _ids(different))
     stopped = about(facts, "blocked")
     if stopped:
-        yield Reason("the platform says it stopped every detection", -10, _ids(stopped))
+        yield Reason("an attack was tried, and the platform says it stopped every detection", 0, _ids(stopped))
+        return
+    yield Reason("an attack was seen, not only a weakness", _THREAT[threat_weight(seen[0])], _ids(seen))
+    different = [one for one in seen if threat_weight(one) >= _MEDIUM]
+    if len(different) > 1:
+        points = min(_EACH_FURTHER * (len(different) - 1), _MOST_FURTHER)
+        yield Reason(f"{len(different)} different detections in one story", points, _ids(different))
 
 
 def _exploitation(facts: Sequence[Fact]) -> Iterator[Reason]:
@@ -109,9 +112,10 @@ def _standing(facts: Sequence[Fact]) -> Iterator[Reason]:
         said = about(facts, name, "true")
         if said:
             yield Reason(text, points, _ids(said))
-    secrets = about(facts, "secret")
-    if secrets:
-        yield Reason("a usable secret is out", 15, _ids(secrets))
+    if keys := about(facts, "secret", "key"):
+        yield Reason("a key of an identity is out", 15, _ids(keys))
+    elif secrets := about(facts, "secret"):
+        yield Reason("a secret lies where it should not", 6, _ids(secrets))
 
 
 def _estate(facts: Sequence[Fact]) -> Iterator[Reason]:

@@ -41,7 +41,7 @@ def priority(facts: Sequence[Fact]) -> Priority:
 
 
 def _attacked(facts: Sequence[Fact], least: int) -> bool:
-    return any(threat_weight(one) >= least for one in about(facts, "threat"))
+    return not about(facts, "blocked") and any(threat_weight(one) >= least for one in about(facts, "threat"))
 
 
 def _exploitation(facts: Sequence[Fact]) -> str:

@@ -25,7 +25,7 @@ def assess(incident: Incident, facts: Sequence[Fact]) -> Assessment:
         score=sum(reason.points for reason in reasons),
         reasons=reasons,
         priority=priority(facts),
-        verdict=_verdict(incident, facts),
+        verdict=_verdict(facts),
         confidence=_confidence(incident, facts, missing),
         missing=missing,
         summary=tuple(_summary(incident, facts)),
@@ -34,7 +34,7 @@ def assess(incident: Incident, facts: Sequence[Fact]) -> Assessment:
     )
 
 
-def _verdict(incident: Incident, facts: Sequence[Fact]) -> Verdict:
+def _verdict(facts: Sequence[Fact]) -> Verdict:
     """Who read a configuration or a package list is believed; a detection when it is grave or not alone."""
     threats = about(facts, "threat")
     if about(facts, "expected") and not any(about(facts, name) for name in ("threat", "secret", "exploited")):

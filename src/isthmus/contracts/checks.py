@@ -259,10 +259,27 @@ def words_do_not_choose_the_reading(connector: Connector) -> None:
                     raise Broken(f"{connector.name}: words changed the reading of a {kind}")
 
 
+def lists_may_repeat(connector: Connector) -> None:
+    """A list in a sample with its items doubled and their texts changed reads or is rejected, never another error."""
+    for name, sample in samples(connector):
+        for path in _places(sample["payload"]):
+            record = copy.deepcopy(sample["payload"])
+            holder: Any = record
+            for step in path[:-1]:
+                holder = holder[step]
+            if isinstance(holder, list):
+                again = copy.deepcopy(holder[0])
+                for key in list(again)[1:] if isinstance(again, dict) else ():
+                    again[key] = f"{again[key]} again" if isinstance(again[key], str) else again[key]
+                holder.append(again)
+                _reads_or_rejects(connector, record, f"{connector.name}/{name} with {path[:-1]} repeated")
+
+
 PROMISES: tuple[Callable[[Connector], None], ...] = (
     samples_read_as_expected,
     every_shape_has_a_sample,
     wrong_types_are_rejected_with_their_place,
+    lists_may_repeat,
     what_the_simulator_writes_reads_back,
     identity_survives_rename_and_status,
     words_do_not_choose_the_reading,

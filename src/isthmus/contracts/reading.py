@@ -14,7 +14,7 @@ from typing import Any
 
 from isthmus.model.errors import Untrusted
 from isthmus.model.findings import Control, Finding
-from isthmus.model.outside import printable
+from isthmus.model.outside import Outside, printable
 
 Record = Mapping[str, Any]
 
@@ -218,6 +218,11 @@ def cves(*texts: str) -> tuple[str, ...]:
 def controls(pairs: Iterable[tuple[str, str]]) -> tuple[Control, ...]:
     """Compliance requirements, each once, in a stable order."""
     return tuple(Control(framework, requirement) for framework, requirement in sorted(set(pairs)) if framework)
+
+
+def by_name(tags: Iterable[tuple[str, Outside]]) -> tuple[tuple[str, Outside], ...]:
+    """Tags in a stable order; a name written twice keeps both values."""
+    return tuple(sorted(tags, key=lambda tag: (tag[0], str(tag[1]))))
 
 
 def each(

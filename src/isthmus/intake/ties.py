@@ -11,6 +11,7 @@ from functools import lru_cache
 from isthmus.graph.union import Union
 from isthmus.model.assets import AssetKind
 from isthmus.model.findings import Finding
+from isthmus.model.severity import Severity
 
 SAME_ASSET = timedelta(days=7)
 SAME_ACTOR = timedelta(days=2)
@@ -93,7 +94,9 @@ def handles(finding: Finding, canonical: Mapping[str, str], beside: Beside) -> I
     yield from beside.get(finding.asset.id, ())
     for indicator in finding.indicators:
         if indicator.kind == "ip" and _from_outside(indicator.value):
-            yield Handle(f"address {indicator.value}", "ip", True)
+            # An office or a scanner has an address too: a mild detection is not linked by it to another mild one.
+            strong = finding.severity.weight >= Severity.HIGH
+            yield Handle(f"address {indicator.value}", "ip", strong)
         elif indicator.kind == "access_key":
             name = f"aws:key/{indicator.value}"
             yield Handle(canonical.get(name, name), "actor", True)

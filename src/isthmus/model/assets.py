@@ -55,87 +55,91 @@ class Asset:
 
 _KINDS: dict[AssetKind, str] = {
     AssetKind.INSTANCE: (
-        "instance vm virtualmachine virtualmachines ec2instance awsec2instance instances host machine awsec2 ec2 compute "
-        "microsoftcomputevirtualmachines azurevirtualmachine computeinstance googlecomputeinstance computegoogleapiscominstance "
-        "gcpvminstance gceinstance azurecomputevm vminstance awsinstance virtual_machine server "
-        "microsofthybridcomputemachines microsoftcomputevirtualmachinescalesets microsoftclassiccomputevirtualmachines"
+        "awsec2 awsec2instance awsinstance azurecomputevm azurevirtualmachine compute "
+        "computegoogleapiscominstance computeinstance ec2 ec2instance gceinstance gcpvminstance "
+        "googlecomputeinstance host instance instances machine microsoftclassiccomputevirtualmachines "
+        "microsoftcomputevirtualmachines microsoftcomputevirtualmachinescalesets "
+        "microsofthybridcomputemachines server virtualmachine virtualmachines vm vminstance"
     ),
-    AssetKind.CONTAINER: ("container containers ecscontainer runningcontainer awsecstask ecstask"),
+    AssetKind.CONTAINER: "awsecstask container containers ecscontainer ecstask runningcontainer",
     AssetKind.POD: (
-        "pod k8spod kubernetespod deployment kubernetesdeployment k8sdeployment daemonset statefulset kubernetesworkload workload "
-        "pods deployments daemonsets statefulsets"
+        "daemonset daemonsets deployment deployments k8sdeployment k8spod kubernetesdeployment kubernetespod "
+        "kubernetesworkload pod pods statefulset statefulsets workload"
     ),
     AssetKind.IMAGE: (
-        "image containerimage awsecrcontainerimage vmimage registryimage dockerimage awsecrimage ami awsec2ami ec2image"
+        "ami awsec2ami awsecrcontainerimage awsecrimage containerimage dockerimage ec2image image registryimage vmimage"
     ),
     AssetKind.FUNCTION: (
-        "function serverless lambda lambdafunction awslambdafunction cloudfunction azurefunction functionapp awslambda "
-        "microsoftwebsites cloudrun cloudrunservice cloudfunctionsgoogleapiscomfunction cloudfunctionsgoogleapiscomcloudfunction "
-        "googlecloudfunctionscloudfunction rungoogleapiscomservice googlecloudrunservice"
+        "awslambda awslambdafunction azurefunction cloudfunction cloudfunctionsgoogleapiscomcloudfunction "
+        "cloudfunctionsgoogleapiscomfunction cloudrun cloudrunservice function functionapp "
+        "googlecloudfunctionscloudfunction googlecloudrunservice lambda lambdafunction microsoftwebsites "
+        "rungoogleapiscomservice serverless"
     ),
     AssetKind.BUCKET: (
-        "bucket s3bucket awss3bucket s3 storagebucket googlestoragebucket gcsbucket storageaccount microsoftstoragestorageaccounts "
-        "blobcontainer storagegoogleapiscombucket storage azurestorageaccount gcpbucket awss3 s3buckets objectstorage "
-        "googlecloudstoragebucket storageaccounts "
-        "gcpstoragebucket"
+        "awss3 awss3bucket azurestorageaccount blobcontainer bucket gcpbucket gcpstoragebucket gcsbucket "
+        "googlecloudstoragebucket googlestoragebucket microsoftstoragestorageaccounts objectstorage s3 "
+        "s3bucket s3buckets storage storageaccount storageaccounts storagebucket storagegoogleapiscombucket"
     ),
     AssetKind.DATABASE: (
-        "database dbserver rds rdsinstance awsrdsdbinstance awsrdsdbcluster dynamodb awsdynamodbtable sqlserver cloudsqlinstance "
-        "awsrdsinstance dbinstance rdsdbinstance microsoftsqlservers sqladmingoogleapiscominstance redshift "
-        "rdsdb googlecloudsqlinstance cloudsqlgoogleapiscominstance googlecloudbigquerydataset bigquerygoogleapiscomdataset "
-        "googlecloudbigquerytable bigquerygoogleapiscomtable microsoftsqlserversdatabases microsoftdocumentdbdatabaseaccounts "
-        "microsoftdbforpostgresqlflexibleservers microsoftdbformysqlflexibleservers microsoftsqlmanagedinstances "
-        "awsredshiftcluster awsopensearchservicedomain awselasticsearchdomain awsneptunedbcluster awsdocdbcluster "
-        "awsrdsdb awsrdscluster awsrdsdbinstancesnapshot"
+        "awsdocdbcluster awsdynamodbtable awselasticsearchdomain awsneptunedbcluster "
+        "awsopensearchservicedomain awsrdscluster awsrdsdb awsrdsdbcluster awsrdsdbinstance "
+        "awsrdsdbinstancesnapshot awsrdsinstance awsredshiftcluster bigquerygoogleapiscomdataset "
+        "bigquerygoogleapiscomtable cloudsqlgoogleapiscominstance cloudsqlinstance database dbinstance "
+        "dbserver dynamodb googlecloudbigquerydataset googlecloudbigquerytable googlecloudsqlinstance "
+        "microsoftdbformysqlflexibleservers microsoftdbforpostgresqlflexibleservers "
+        "microsoftdocumentdbdatabaseaccounts microsoftsqlmanagedinstances microsoftsqlservers "
+        "microsoftsqlserversdatabases rds rdsdb rdsdbinstance rdsinstance redshift "
+        "sqladmingoogleapiscominstance sqlserver"
     ),
     AssetKind.VOLUME: (
-        "volume disk awsec2volume ebsvolume ebs snapshot googlecomputedisk computegoogleapiscomdisk microsoftcomputedisks "
-        "awsec2snapshot "
-        "awsec2ebsvolume awsec2ebssnapshot"
+        "awsec2ebssnapshot awsec2ebsvolume awsec2snapshot awsec2volume computegoogleapiscomdisk disk ebs "
+        "ebsvolume googlecomputedisk microsoftcomputedisks snapshot volume"
     ),
     AssetKind.ROLE: (
-        "role iamrole awsiamrole accessrole assumedrole awsrole instanceprofile iampolicy awsiampolicy policy accessrolepolicy "
-        "iaminstanceprofile awsiaminstanceprofile"
+        "accessrole accessrolepolicy assumedrole awsiaminstanceprofile awsiampolicy awsiamrole awsrole "
+        "iaminstanceprofile iampolicy iamrole instanceprofile policy role"
     ),
-    AssetKind.USER: "user iamuser awsiamuser useraccount awsuser awsrootuser root identity ctuser federateduser",
-    AssetKind.ACCESS_KEY: "accesskey awsiamaccesskey iamaccesskey accesskeyid credential secretkey googleiamserviceaccountkey iamgoogleapiscomserviceaccountkey",
+    AssetKind.USER: "awsiamuser awsrootuser awsuser ctuser federateduser iamuser identity root user useraccount",
+    AssetKind.ACCESS_KEY: (
+        "accesskey accesskeyid awsiamaccesskey credential googleiamserviceaccountkey iamaccesskey "
+        "iamgoogleapiscomserviceaccountkey secretkey"
+    ),
     AssetKind.SERVICE_ACCOUNT: (
-        "serviceaccount serviceprincipal iamserviceaccount k8sserviceaccount gcpserviceaccount managedidentity "
-        "iamgoogleapiscomserviceaccount kubernetesserviceaccount googleiamserviceaccount "
-        "microsoftmanagedidentityuserassignedidentities "
-        "gcpiamserviceaccount"
+        "gcpiamserviceaccount gcpserviceaccount googleiamserviceaccount iamgoogleapiscomserviceaccount "
+        "iamserviceaccount k8sserviceaccount kubernetesserviceaccount managedidentity "
+        "microsoftmanagedidentityuserassignedidentities serviceaccount serviceprincipal"
     ),
     AssetKind.SECURITY_GROUP: (
-        "securitygroup awsec2securitygroup ec2securitygroup networksecuritygroup microsoftnetworknetworksecuritygroups firewall "
-        "computegoogleapiscomfirewall firewallrule nsg gcpfirewall googlecomputefirewall"
+        "awsec2securitygroup computegoogleapiscomfirewall ec2securitygroup firewall firewallrule gcpfirewall "
+        "googlecomputefirewall microsoftnetworknetworksecuritygroups networksecuritygroup nsg securitygroup"
     ),
     AssetKind.LOAD_BALANCER: (
-        "loadbalancer elb alb awselbv2loadbalancer awselbloadbalancer awsec2elb microsoftnetworkloadbalancers "
-        "microsoftnetworkapplicationgateways googlecomputeforwardingrule computegoogleapiscomforwardingrule "
-        "awsec2elbv2 awselasticloadbalancingloadbalancer"
+        "alb awsec2elb awsec2elbv2 awselasticloadbalancingloadbalancer awselbloadbalancer "
+        "awselbv2loadbalancer computegoogleapiscomforwardingrule elb googlecomputeforwardingrule loadbalancer "
+        "microsoftnetworkapplicationgateways microsoftnetworkloadbalancers"
     ),
     AssetKind.NETWORK: (
-        "vpc subnet virtualnetwork network awsec2vpc awsec2subnet googlecomputenetwork computegoogleapiscomnetwork "
-        "googlecomputesubnetwork computegoogleapiscomsubnetwork microsoftnetworkvirtualnetworks virtualnetworks "
-        "ec2vpc"
+        "awsec2subnet awsec2vpc computegoogleapiscomnetwork computegoogleapiscomsubnetwork ec2vpc "
+        "googlecomputenetwork googlecomputesubnetwork microsoftnetworkvirtualnetworks network subnet "
+        "virtualnetwork virtualnetworks vpc"
     ),
     AssetKind.CLUSTER: (
-        "cluster kubernetescluster ekscluster awsekscluster gkecluster akscluster k8scluster containergoogleapiscomcluster "
-        "googlecontainercluster microsoftcontainerservicemanagedclusters microsoftkubernetesconnectedclusters "
-        "awsecscluster ecscluster "
-        "gcpgkecluster"
+        "akscluster awsecscluster awsekscluster cluster containergoogleapiscomcluster ecscluster ekscluster "
+        "gcpgkecluster gkecluster googlecontainercluster k8scluster kubernetescluster "
+        "microsoftcontainerservicemanagedclusters microsoftkubernetesconnectedclusters"
     ),
     AssetKind.ACCOUNT: (
-        "account subscription project awsaccount microsoftsubscription cloudaccount cloudresourcemanagergoogleapiscomproject "
-        "awsaccounts googlecloudresourcemanagerproject computegoogleapiscomproject googlecomputeproject"
+        "account awsaccount awsaccounts cloudaccount cloudresourcemanagergoogleapiscomproject "
+        "computegoogleapiscomproject googlecloudresourcemanagerproject googlecomputeproject "
+        "microsoftsubscription project subscription"
     ),
     AssetKind.SECRET: (
-        "secret secretsmanagersecret awssecretsmanagersecret keyvault microsoftkeyvaultvaults "
-        "secretmanagergoogleapiscomsecret googlecloudsecretmanagersecret"
+        "awssecretsmanagersecret googlecloudsecretmanagersecret keyvault microsoftkeyvaultvaults secret "
+        "secretmanagergoogleapiscomsecret secretsmanagersecret"
     ),
-    AssetKind.REPOSITORY: "repository coderepository cisource repo githubrepository",
+    AssetKind.REPOSITORY: "cisource coderepository githubrepository repo repository",
 }
-_KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.replace("_", "").split()}
+_KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.split()}
 
 
 def asset_kind(*native: str) -> AssetKind:

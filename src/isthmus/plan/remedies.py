@@ -47,9 +47,9 @@ _TEMPLATES: dict[tuple[Problem, str, AssetKind], tuple[tuple[str, str, str], ...
     (Problem.CRYPTOMINING, "", AssetKind.CONTAINER): (("Rebuild from a clean image", "cli", "mining_container.sh"),),
 }
 _WORDS = {
-    Problem.PUBLIC_BUCKET: "Remove public access from the bucket's policy and access list, and turn on its public-access block.",
+    Problem.PUBLIC_BUCKET: "Remove public access from the bucket's policy and access list; turn on its public-access block.",
     Problem.PERMISSIVE_IDENTITY: "Replace wildcard permissions by the actions this identity used in the last 90 days.",
-    Problem.LEAKED_KEY: "Revoke the secret where it was issued, issue a new one from a vault, and remove it from the place it was found.",
+    Problem.LEAKED_KEY: "Revoke the secret where it was issued, issue a new one from a vault, remove it where it was found.",
     Problem.OPEN_SECURITY_GROUP: "Replace 0.0.0.0/0 and ::/0 by the addresses that need access.",
     Problem.CRYPTOMINING: "Replace the workload from a clean image, rotate every credential it could read, close the way in.",
     Problem.PUBLIC_DATABASE: "Take the data store off public networks and allow only the application's addresses.",
@@ -59,6 +59,10 @@ _WORDS = {
     Problem.NO_MFA: "Require multi-factor authentication for every person.",
     Problem.STALE_CREDENTIAL: "Delete unused credentials; rotate the rest every 90 days.",
 }
+_UNTIL_THEN = (
+    " Until then: block its attack pattern in the web application firewall, take the workload off the internet and review "
+    "its security group."
+)
 
 
 @cache
@@ -121,5 +125,5 @@ def _upgrades(finding: Finding) -> Iterator[Remedy]:
         )
         until = ""
         if finding.internet:
-            until = " Until then: block its attack pattern in the web application firewall, take it off the internet and review its security group."
+            until = _UNTIL_THEN
         yield Remedy(f"Fix {one.cve}", "text", f"{to}{until}", finding.asset.id)

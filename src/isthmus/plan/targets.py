@@ -15,6 +15,7 @@ def _ascii(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII)
 
 
+_POD = _ascii(r"^k8s:([a-z0-9][a-z0-9_.:-]*/[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*)$")
 _GRAMMAR: dict[tuple[str, AssetKind], tuple[re.Pattern[str], ...]] = {
     ("aws", AssetKind.INSTANCE): (_ascii(r"^aws:(i-[0-9a-f]{8,17})$"),),
     ("aws", AssetKind.BUCKET): (_ascii(r"^aws:s3/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$"),),
@@ -30,8 +31,8 @@ _GRAMMAR: dict[tuple[str, AssetKind], tuple[re.Pattern[str], ...]] = {
     ("gcp", AssetKind.BUCKET): (_ascii(r"^gcp:storage/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])$"),),
     ("gcp", AssetKind.SECURITY_GROUP): (_ascii(r"^gcp:([a-z0-9:.-]+/global/firewalls/[a-z0-9-]+)$"),),
     ("gcp", AssetKind.SERVICE_ACCOUNT): (_ascii(r"^gcp:([a-z0-9:.-]+/serviceaccounts/[a-z0-9.@-]+)$"),),
-    ("", AssetKind.POD): (_ascii(r"^k8s:([a-z0-9][a-z0-9_.:-]*/[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*)$"),),
-    ("", AssetKind.CONTAINER): (_ascii(r"^container:([0-9a-f]{12})$"), _ascii(r"^k8s:([a-z0-9][a-z0-9_.:-]*/[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*)$")),
+    ("", AssetKind.POD): (_POD,),
+    ("", AssetKind.CONTAINER): (_ascii(r"^container:([0-9a-f]{12})$"), _POD),
     ("", AssetKind.IMAGE): (_ascii(r"^image:([0-9a-f]{12,64})$"),),
 }  # fmt: skip
 

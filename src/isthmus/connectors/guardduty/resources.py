@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from isthmus.connectors.guardduty.cased import Cased
+from isthmus.contracts.reading import by_name
 from isthmus.model.assets import Asset, AssetKind, asset_kind
 from isthmus.model.findings import Tie
 from isthmus.model.outside import NOTHING, Outside
@@ -36,7 +37,7 @@ class Place:
         given = tuple(dict.fromkeys(one for one in ids if one))
         if not given:
             return None
-        marks = tuple(sorted((tag.text("key"), Outside(tag.text("value"))) for tag in tags))
+        marks = by_name((tag.text("key"), Outside(tag.text("value"))) for tag in tags)
         shown = Outside(name) if name else next((value for key, value in marks if key == "Name"), NOTHING)
         return Asset(kind, "aws", self.account, self.region, shown, given, marks)
 
@@ -49,7 +50,7 @@ def native_ids(uid: str) -> tuple[str, ...]:
     """An id with the other name AWS has for the same thing: the bucket of an S3 ARN, the short id of an EC2 one."""
     if not uid.startswith("arn:"):
         return (uid,)
-    service, tail = uid.split(":", 3)[2], uid.rpartition(":")[2]
+    service, tail = [*uid.split(":", 3), "", ""][2], uid.rpartition(":")[2]
     if service == "s3" and tail:
         bucket = tail.partition("/")[0]
         return (uid.removesuffix(tail) + bucket, bucket)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from isthmus.connectors.lacework.entities import machine_asset
 from isthmus.contracts.reading import (
     Record,
+    by_name,
     cves,
     first_text,
     first_when,
@@ -115,7 +116,7 @@ def _host_ties(tags: Record, asset: Asset) -> tuple[Tie, ...]:
 
 
 def _host_tags(tags: Record) -> tuple[tuple[str, Outside], ...]:
-    return tuple(sorted((name, Outside(str(value))) for name, value in tags.items()))
+    return by_name((name, Outside(str(value))) for name, value in tags.items())
 
 
 def read_host(record: Record, origin: Origin) -> Claims:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from isthmus.contracts.reading import Record, items, section, text, value_at, words
+from isthmus.contracts.reading import Record, by_name, items, section, text, value_at, words
 from isthmus.model.assets import Asset, AssetKind, asset_kind
 from isthmus.model.findings import Tie
 from isthmus.model.outside import Outside
@@ -45,7 +45,7 @@ def identity(uid: str, place: Place, resource: str, *more: str) -> str:
 def ids_of(kind: AssetKind, uid: str, place: Place) -> tuple[str, ...]:
     """An id with the other names the cloud has for the same thing, strongest first."""
     if uid.startswith("arn:"):
-        service, tail = uid.split(":", 3)[2], uid.rpartition(":")[2]
+        service, tail = [*uid.split(":", 3), "", ""][2], uid.rpartition(":")[2]
         if service == "s3" and tail:
             bucket = tail.partition("/")[0]
             return (uid.removesuffix(tail) + bucket, bucket)
@@ -62,7 +62,7 @@ def _tags(record: Record) -> tuple[tuple[str, Outside], ...]:
     tags = value_at(record, "tags")
     rows = [(text(tag, "name"), text(tag, "value")) for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
     rows += [(label.partition(":")[0], label.partition(":")[2]) for label in words(record, "labels")]
-    return tuple(sorted((name, Outside(value)) for name, value in rows))
+    return by_name((name, Outside(value)) for name, value in rows)
 
 
 def _is_object(native: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from isthmus.connectors.orca.scales import kind_of, severity_of
 from isthmus.contracts.reading import (
     Record,
+    by_name,
     controls,
     cves,
     first_text,
@@ -52,7 +53,7 @@ def clouds_of(provider: str, account: str) -> tuple[str, str]:
 def pairs(record: Record, *path: str) -> tuple[tuple[str, Outside], ...]:
     """Tags written as `name|value`, sorted."""
     split = (given.partition("|") for given in words(record, *path))
-    return tuple(sorted((name, Outside(value)) for name, _, value in split))
+    return by_name((name, Outside(value)) for name, _, value in split)
 
 
 def unique(*given: str) -> tuple[str, ...]:

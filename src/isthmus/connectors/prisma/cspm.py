@@ -13,6 +13,7 @@ from typing import Any
 from isthmus.connectors.prisma.places import given, indicators, instance_ids
 from isthmus.contracts.reading import (
     Record,
+    by_name,
     controls,
     cves,
     first_text,
@@ -159,8 +160,8 @@ def _asset(record: Record, resource: Record) -> Asset:
 def _tags(record: Record, resource: Record) -> tuple[tuple[str, Outside], ...]:
     """Tags: an object beside the resource in the API, a list of {key, value} in the webhook."""
     if isinstance(value_at(record, "tags"), list):
-        return tuple(sorted((text(tag, "key"), Outside(text(tag, "value"))) for tag in items(record, "tags")))
-    return tuple(sorted((name, Outside(str(value))) for name, value in section(resource, "resourceTags").items()))
+        return by_name((text(tag, "key"), Outside(text(tag, "value"))) for tag in items(record, "tags"))
+    return by_name((name, Outside(str(value))) for name, value in section(resource, "resourceTags").items())
 
 
 def _ties(data: Mapping[str, Any], asset: Asset) -> tuple[Tie, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from isthmus.contracts.reading import Record, first_text, section, text, value_at, words
+from isthmus.contracts.reading import Record, by_name, first_text, section, text, value_at, words
 from isthmus.model.assets import Asset, AssetKind
 from isthmus.model.findings import Indicator, Tie
 from isthmus.model.outside import Outside
@@ -98,7 +98,7 @@ def _owned(record: Record, kind: AssetKind, name: str, *ids: str) -> Asset:
 def _tags(record: Record) -> tuple[tuple[str, Outside], ...]:
     said = {"cluster": text(record, "cluster"), "namespace": namespace_of(record)}
     said |= {name: str(value) for name, value in labels_of(record).items()}
-    return tuple(sorted((name, Outside(value)) for name, value in said.items() if value))
+    return by_name((name, Outside(value)) for name, value in said.items() if value)
 
 
 def workload(record: Record) -> tuple[Asset, tuple[Tie, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from isthmus.contracts.reading import Record, items, section, text, words
+from isthmus.contracts.reading import Record, by_name, items, section, text, words
 from isthmus.model.assets import Asset, AssetKind, asset_kind
 from isthmus.model.findings import Tie
 from isthmus.model.outside import Outside
@@ -46,7 +46,7 @@ def _ids(kind: AssetKind, uid: str, record: Record, account: str, region: str) -
 
 
 def _tags(record: Record) -> tuple[tuple[str, Outside], ...]:
-    return tuple(sorted((name, Outside(str(value))) for name, value in section(record, "Tags").items()))
+    return by_name((name, Outside(str(value))) for name, value in section(record, "Tags").items())
 
 
 def details(record: Record) -> dict[str, Any]:

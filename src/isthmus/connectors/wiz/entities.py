@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from isthmus.contracts.reading import Record, first_text, items, section, text, value_at
+from isthmus.contracts.reading import Record, by_name, first_text, items, section, text, value_at
 from isthmus.model.assets import Asset, asset_kind
 from isthmus.model.outside import Outside
 
@@ -24,8 +24,8 @@ def risk_says(risks: tuple[str, ...], *stems: str) -> bool | None:
 def _tags(record: Record, *path: str) -> tuple[tuple[str, Outside], ...]:
     """Tags as an object or as a list of {key, value}."""
     if isinstance(value_at(record, *path), list):
-        return tuple(sorted((text(tag, "key"), Outside(text(tag, "value"))) for tag in items(record, *path)))
-    return tuple(sorted((name, Outside(str(value))) for name, value in section(record, *path).items()))
+        return by_name((text(tag, "key"), Outside(text(tag, "value"))) for tag in items(record, *path))
+    return by_name((name, Outside(str(value))) for name, value in section(record, *path).items())
 
 
 def entity(entity: Mapping[str, Any], account: str = "", provider: str = "") -> Asset:
