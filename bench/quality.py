@@ -1,6 +1,6 @@
 """The lab over thirty seeds nobody built against, beside a plain severity sort.
 
-`python bench/quality.py [--seeds 1001-1030] [--size small] [--attacks 3]`. Run by `make quality`. Each seed is another
+`python bench/quality.py [--seeds 2001-2030] [--size small] [--attacks 3]`. Run by `make quality`. Each seed is another
 company on another day; its files go through the same code as `isthmus triage`, on the settings the lab writes.
 """
 
@@ -31,7 +31,7 @@ _HEAD = (
 def main() -> None:
     """One line per seed, then the means with their n."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--seeds", default="1001-1030")
+    asked.add_argument("--seeds", default="2001-2030")
     asked.add_argument("--size", default="small")
     asked.add_argument("--attacks", type=int, default=3)
     given = asked.parse_args()

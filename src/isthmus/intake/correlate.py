@@ -160,8 +160,8 @@ class _Taken:
         return None, ""
 
     def _held(self, finding: Finding) -> list[str]:
-        """What a threat has hold of beyond its address: assets and identities."""
-        if finding.kind is not Kind.THREAT:
+        """What a threat or a leaked secret has hold of beyond an address: assets and identities."""
+        if finding.kind not in {Kind.THREAT, Kind.SECRET}:
             return []
         found = handles(finding, self.canonical, {})
         return sorted({one.name for one in found if one.strong and one.how != "ip"})
