@@ -122,7 +122,8 @@ def title_of(incident: Incident) -> str:
     if incident.scope == "problem" and len(assets) > 1:
         what = "single detections" if lead.kind is Kind.THREAT else "high weaknesses"
         return f"{len(incident.members)} {what} on {len(assets)} assets of {account}, first: {lead.title}"
-    return f"{lead.title or lead.kind.value} on {lead.asset.kind.value.replace('_', ' ')} {_shown(lead.asset)}"
+    said, shown = str(lead.title or lead.kind.value).rstrip("."), _shown(lead.asset)
+    return said if shown in said else f"{said} on {lead.asset.kind.value.replace('_', ' ')} {shown}"
 
 
 def _counted(number: int, noun: str) -> str:
@@ -130,7 +131,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _shown(asset: Asset) -> str:
-    return "without a name" if asset.id.startswith("unnamed:") else str(asset.name or asset.id)
+    return "without a name" if asset.id.startswith("unnamed:") else asset.shown
 
 
 def _joined(sentences: Iterable[Sentence]) -> str:

@@ -78,7 +78,7 @@ def _drawn(assets: Mapping[str, Asset], edges: Mapping[tuple[str, str], str]) ->
         if name != OUTSIDE:
             role = "goal" if name in goals else ("entry" if hops[name] == 1 else "step")
             asset = assets[name]
-            nodes.append(Node(name, asset.kind.value, str(asset.name) or name, role, hops[name]))
+            nodes.append(Node(name, asset.kind.value, asset.shown, role, hops[name]))
     kept = tuple(Edge(source, target, label) for (source, target), label in edges.items() if source in hops and target in hops)
     return AttackPath(tuple(nodes), kept, _critical(ways, hops, goals))
 

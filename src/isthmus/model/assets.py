@@ -52,6 +52,11 @@ class Asset:
     id: str = ""
     aliases: tuple[str, ...] = ()
 
+    @property
+    def shown(self) -> str:
+        """What to call it in a line of text: its name, or the last part of its id."""
+        return str(self.name) or self.id.replace(":", "/").rstrip("/").rsplit("/", 1)[-1]
+
 
 _KINDS: dict[AssetKind, str] = {
     AssetKind.INSTANCE: (

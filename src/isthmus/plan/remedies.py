@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -42,10 +42,14 @@ _TEMPLATES: dict[tuple[Problem, str, AssetKind], tuple[tuple[str, str, str], ...
     (Problem.OPEN_SECURITY_GROUP, "gcp", AssetKind.SECURITY_GROUP): (
         ("Narrow the firewall rule", "cli", "open_security_group.gcp.sh"),
     ),
-    (Problem.CRYPTOMINING, "aws", AssetKind.INSTANCE): (("Replace the instance", "cli", "compromised_instance.aws.sh"),),
-    (Problem.CRYPTOMINING, "", AssetKind.POD): (("Cut the pod off, keep it for forensics", "policy", "isolate_pod.yaml"),),
-    (Problem.CRYPTOMINING, "", AssetKind.CONTAINER): (("Rebuild from a clean image", "cli", "mining_container.sh"),),
 }
+_ON_ATTACK: dict[tuple[str, AssetKind], tuple[str, str, str]] = {
+    ("aws", AssetKind.INSTANCE): ("Keep the evidence, replace the instance", "cli", "compromised_instance.aws.sh"),
+    ("aws", AssetKind.ACCESS_KEY): ("Retire the key", "cli", "leaked_key.aws.sh"),
+    ("", AssetKind.POD): ("Cut the pod off, keep it for forensics", "policy", "isolate_pod.yaml"),
+    ("", AssetKind.CONTAINER): ("Keep the evidence, rebuild from a clean image", "cli", "compromised_container.sh"),
+}
+"""What to do with a workload or key under attack, whatever the attack is called."""
 _WORDS = {
     Problem.PUBLIC_BUCKET: "Remove public access from the bucket's policy and access list; turn on its public-access block.",
     Problem.PERMISSIVE_IDENTITY: "Replace wildcard permissions by the actions this identity used in the last 90 days.",
@@ -90,6 +94,8 @@ def _for(finding: Finding) -> Iterator[Remedy]:
     if finding.kind is Kind.VULNERABILITY:
         yield from _upgrades(finding)
         return
+    if finding.kind is Kind.THREAT:
+        yield from _after_attack(finding.asset)
     for problem in finding.problems:
         fitted = list(_fitted(problem, finding.asset))
         yield from fitted
@@ -97,11 +103,21 @@ def _for(finding: Finding) -> Iterator[Remedy]:
             yield Remedy(problem.words.capitalize(), "text", _WORDS[problem], finding.asset.id)
 
 
-def _fitted(problem: Problem, asset: Asset) -> Iterator[Remedy]:
-    target = target_of(asset)
+def _after_attack(asset: Asset) -> Iterator[Remedy]:
     cloud = cloud_of((asset.id, *asset.aliases), asset.provider)
-    chosen = _TEMPLATES.get((problem, cloud, asset.kind)) or _TEMPLATES.get((problem, "", asset.kind), ())
-    for title, form, template in chosen if target else ():
+    chosen = _ON_ATTACK.get((cloud, asset.kind)) or _ON_ATTACK.get(("", asset.kind))
+    yield from _filled((chosen,) if chosen else (), asset)
+
+
+def _fitted(problem: Problem, asset: Asset) -> Iterator[Remedy]:
+    cloud = cloud_of((asset.id, *asset.aliases), asset.provider)
+    yield from _filled(_TEMPLATES.get((problem, cloud, asset.kind), ()), asset)
+
+
+def _filled(templates: Iterable[tuple[str, str, str]], asset: Asset) -> Iterator[Remedy]:
+    """The templates with the asset's name in them; none where its name does not fit the provider's grammar."""
+    target = target_of(asset)
+    for title, form, template in templates if target else ():
         body = _environment().get_template(template).render(target=target, label=_label(target), region=_region(asset))
         yield Remedy(title, form, body, target)
 

@@ -9,6 +9,6 @@ CONNECTOR = Connector(
     title="Microsoft Defender for Cloud",
     source=DefenderSource(),
     simulator=DefenderSimulator(),
-    proved_by="128 public rows of Sentinel alerts; REST and Event Hub alerts, assessments, sub-assessments and the recommendations CSV as retyped from public samples; "
-    "entities of AWS resources by documentation only",
+    proved_by="128 public rows of Sentinel alerts; REST and Event Hub alerts, assessments, sub-assessments and the "
+    "recommendations CSV as retyped from public samples; entities of AWS resources by documentation only",
 )
