@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ OTHER = told("wiz", finding(Kind.MISCONFIGURATION, asset(AssetKind.BUCKET), "Pub
 
 def isthmus(*arguments: object, stdin: bytes = b"", home: Path | None = None) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "isthmus", *(str(one) for one in arguments)]
-    environment = {"HOME": str(home), "XDG_DATA_HOME": str(home)} if home else None
+    environment = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home)} if home else None  # noqa: TID251 - a new home
     return subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False, env=environment)
 
 
