@@ -42,7 +42,13 @@ PAGE, INTAKE = tests("tests/answer"), tests("tests/intake")
 INTEL = tests("tests/doors/test_intel_command.py")
 CORRELATE, SCORE = "src/isthmus/intake/correlate.py", "src/isthmus/assess/score.py"
 BREAKS = (
-    Break("a connector imports a connector", "src/isthmus/connectors/wiz/source.py", "", "import isthmus.connectors.orca\n", FLOORS),
+    Break(
+        "a connector imports a connector",
+        "src/isthmus/connectors/wiz/source.py",
+        "",
+        "import isthmus.connectors.orca\n",
+        FLOORS,
+    ),
     Break("assess imports plan", SCORE, "", "import isthmus.plan.targets\n", FLOORS),
     Break("the model imports intake", "src/isthmus/model/facts.py", "", "import isthmus.intake.parse\n", FLOORS),
     Break("a thinking room reaches the network", "src/isthmus/assess/triage.py", "", "import socket\n", FLOORS),
@@ -71,16 +77,46 @@ BREAKS = (
         DEDUPLICATE,
     ),
     Break("repeats are not counted", "src/isthmus/intake/deduplicate.py", "self.repeats += 1", "pass", LINE),
-    Break("a rejection is dropped", "src/isthmus/pipeline.py", "self.rejected.append(Rejection(name, claim", "(Rejection(name, claim", INTAKE),
-    Break("members depend on order", CORRELATE, "sorted(group.because, key=lambda key: _gravity(known[key]))", "list(group.because)", DAY),
-    Break("links depend on order", "src/isthmus/intake/deduplicate.py", "for key in sorted(self._tellings)", "for key in self._tellings", DAY),
-    Break("two platforms' names do not meet", "src/isthmus/graph/identity.py", 'yield f"aws:{tail[1]}"', "pass", INTAKE + ["tests/graph"]),
+    Break(
+        "a rejection is dropped",
+        "src/isthmus/pipeline.py",
+        "self.rejected.append(Rejection(name, claim",
+        "(Rejection(name, claim",
+        INTAKE,
+    ),
+    Break(
+        "members depend on order",
+        CORRELATE,
+        "sorted(group.because, key=lambda key: _gravity(known[key]))",
+        "list(group.because)",
+        DAY,
+    ),
+    Break(
+        "links depend on order",
+        "src/isthmus/intake/deduplicate.py",
+        "for key in sorted(self._tellings)",
+        "for key in self._tellings",
+        DAY,
+    ),
+    Break(
+        "two platforms' names do not meet",
+        "src/isthmus/graph/identity.py",
+        'yield f"aws:{tail[1]}"',
+        "pass",
+        [*INTAKE, "tests/graph"],
+    ),
     Break("a duplicate key passes", "src/isthmus/intake/parse.py", "if len(made) == len(pairs):", "if True:", INTAKE),
     Break("points that do not add up", SCORE, "raised.append(Reason(text, ceiling - total, cites))", "pass", DAY),
-    Break("a title lowers the score", SCORE, "total = sum(reason.points for reason in raised)", (
-        'raised = [r for r in raised if "benign" not in str(incident.findings[0].title)]\n'
-        "    total = sum(reason.points for reason in raised)"
-    ), WORDS),
+    Break(
+        "a title lowers the score",
+        SCORE,
+        "total = sum(reason.points for reason in raised)",
+        (
+            'raised = [r for r in raised if "benign" not in str(incident.findings[0].title)]\n'
+            "    total = sum(reason.points for reason in raised)"
+        ),
+        WORDS,
+    ),
     Break(
         "a tag names the environment",
         "src/isthmus/assess/enrich.py",
@@ -90,12 +126,36 @@ BREAKS = (
         LINE,
     ),
     Break("an order never ends", "src/isthmus/assess/enrich.py", "and now < one.until", "", LINE),
-    Break("any name reaches a command", "src/isthmus/plan/targets.py", "pattern.fullmatch(name)", "re.match(r'.*?([^/]*)$', name)", TARGETS),
+    Break(
+        "any name reaches a command",
+        "src/isthmus/plan/targets.py",
+        "pattern.fullmatch(name)",
+        "re.match(r'.*?([^/]*)$', name)",
+        TARGETS,
+    ),
     Break("the page does not escape", "src/isthmus/answer/templates/__init__.py", "autoescape=True", "autoescape=False", PAGE),
-    Break("a wrong type is read as empty", "src/isthmus/contracts/reading.py", 'raise _wrong(path, "text", value)', 'return ""', WORDS + ["tests/doors"]),
-    Break("a wiz issue is known by its title", "src/isthmus/connectors/wiz/issues.py", 'source_id=needed(text(record, "id"), "id")', 'source_id=text(rule, "name")', CONFORMANCE),
-    Break("half a KEV catalogue is taken", "src/isthmus/record/intel.py", "if len(rows) != given.get(", "if 0 and len(rows) != given.get(", INTEL),
-)  # fmt: skip
+    Break(
+        "a wrong type is read as empty",
+        "src/isthmus/contracts/reading.py",
+        'raise _wrong(path, "text", value)',
+        'return ""',
+        [*WORDS, "tests/doors"],
+    ),
+    Break(
+        "a wiz issue is known by its title",
+        "src/isthmus/connectors/wiz/issues.py",
+        'source_id=needed(text(record, "id"), "id")',
+        'source_id=text(rule, "name")',
+        CONFORMANCE,
+    ),
+    Break(
+        "half a KEV catalogue is taken",
+        "src/isthmus/record/intel.py",
+        "if len(rows) != given.get(",
+        "if 0 and len(rows) != given.get(",
+        INTEL,
+    ),
+)
 
 
 def caught(one: Break) -> bool:

@@ -6,11 +6,11 @@ import random
 
 import msgspec
 import pytest
+from tests.telling import documented, triaged
 
 from isthmus.answer.document import TriageDocument
 from isthmus.lab.day import Day
 from isthmus.model.triage import Triage
-from tests.telling import documented, triaged
 
 
 def told(done: Triage) -> bytes:
