@@ -102,7 +102,11 @@ def _commands(command: Any, name: str) -> Iterator[str]:
     usage = command.get_usage(command.make_context(name, [], resilient_parsing=True)).removeprefix("Usage: ")
     yield f"## {name}\n\n{inspect.cleandoc(command.help or '')}\n\n```\n{usage}\n```\n\n| option | meaning |\n|---|---|"
     for parameter in command.params:
-        shown = ", ".join(parameter.opts) if parameter.param_type_name == "option" else parameter.metavar or str(parameter.name).upper()
+        shown = (
+            ", ".join(parameter.opts)
+            if parameter.param_type_name == "option"
+            else parameter.metavar or str(parameter.name).upper()
+        )
         yield f"| `{shown}` | {getattr(parameter, 'help', '') or ''} |"
     yield ""
 

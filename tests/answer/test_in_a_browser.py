@@ -16,7 +16,10 @@ from isthmus.model.findings import Kind
 from isthmus.model.severity import Severity
 
 CHROMIUM = shutil.which("chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--v=0"]
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--v=0"),
+]
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"> javascript:alert(1)"
 
 
