@@ -85,13 +85,6 @@ BREAKS = (
         INTAKE,
     ),
     Break(
-        "members depend on order",
-        CORRELATE,
-        "sorted(group.because, key=lambda key: _gravity(known[key]))",
-        "list(group.because)",
-        DAY,
-    ),
-    Break(
         "links depend on order",
         "src/isthmus/intake/deduplicate.py",
         "for key in sorted(self._tellings)",
@@ -125,7 +118,7 @@ BREAKS = (
         '.replace("dev", "development").replace("elopmentelopment", "elopment"))',
         LINE,
     ),
-    Break("an order never ends", "src/isthmus/assess/enrich.py", "and now < one.until", "", LINE),
+    Break("an order never ends", "src/isthmus/model/estate.py", "at <= self.until and ", "", LINE),
     Break(
         "any name reaches a command",
         "src/isthmus/plan/targets.py",

@@ -54,7 +54,7 @@ def run(seed: int, size: str, attacks: int) -> tuple[Score, float]:
         day.write(folder)
         settings = load(folder / "isthmus.yaml")
         before = time.perf_counter()
-        document = triage.run([str(folder / "exports")], settings, None, day.end + timedelta(hours=1))
+        document, _ = triage.run([str(folder / "exports")], settings, day.end + timedelta(hours=1))
         spent = time.perf_counter() - before
     return score(document, day.truth), 1000 * spent / document.counts.seen
 

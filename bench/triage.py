@@ -109,7 +109,7 @@ def _decode(folder: Path) -> float:
 
 def _triage(folder: Path) -> tuple[float, int]:
     started = time.process_time()
-    document = run([str(folder)], Settings(), None, NOW)
+    document, _ = run([str(folder)], Settings(), NOW)
     rendered(document, Format.JSON)
     return time.process_time() - started, len(document.incidents)
 

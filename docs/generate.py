@@ -122,12 +122,12 @@ def abilities_page() -> str:
         MADE,
         "# Abilities\n",
         "Everything an action may name. Nothing here is executed today: they are proposed steps.\n",
-        "| ability | on | takes away | can be undone | what it does |\n|---|---|---|---|---|",
+        "| ability | on | against | takes away | can be undone | what it does |\n|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| `{one.name}` | {one.kind.value.replace('_', ' ')} | {one.reach} | {'yes' if one.undoable else 'no'} | {one.title} |"
-        for one in ABILITIES
-    ]
+    for one in ABILITIES:
+        kind, against = one.kind.value.replace("_", " "), ", ".join(sorted(one.against))
+        undo = "yes" if one.undoable else "no"
+        lines.append(f"| `{one.name}` | {kind} | {against} | {one.reach} | {undo} | {one.title} |")
     return "\n".join([*lines, ""])
 
 

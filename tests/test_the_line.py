@@ -158,6 +158,8 @@ def test_an_expired_order_is_an_attack_again() -> None:
     assert standing is not None
     assert expired is not None
     assert (standing.verdict, standing.score <= 20) == ("benign_positive", True)
+    ordered = documented(triaged([scan], order.format("2026-03-09"))).incidents[0]
+    assert [one.ability for one in ordered.actions] == ["case.open"]
     assert (expired.verdict, expired.score > 50) == ("true_positive", True)
 
 
@@ -170,3 +172,22 @@ def test_only_our_own_inventory_makes_an_environment_mild() -> None:
     milder = documented(triaged([told("wiz", plain)], ours)).incidents[0]
     assert (milder.environment, milder.owner) == ("development", "payments")
     assert milder.score < documented(triaged([told("wiz", plain)])).incidents[0].score
+
+
+def test_hygiene_gets_a_remedy_and_no_containment() -> None:
+    for kind, on, title in (
+        (Kind.MISCONFIGURATION, asset(AssetKind.USER), "Ensure MFA is enabled for all IAM users"),
+        (Kind.VULNERABILITY, HOST, "CVE-2022-4899 in libzstd1"),
+        (Kind.MISCONFIGURATION, ROLE, "Role unused for 90 days"),
+    ):
+        cves = (Vulnerability("CVE-2022-4899", "libzstd1", "1.4.8", "1.5.4", 7.5),) if kind is Kind.VULNERABILITY else ()
+        (one,) = documented(triaged([told("wiz", finding(kind, on, title, Severity.HIGH, vulnerabilities=cves))])).incidents
+        assert [each.ability for each in one.actions] == ["case.open"], title
+
+
+def test_a_blocked_attack_is_no_incident_to_act_on() -> None:
+    ran = told("prisma", finding(Kind.THREAT, HOST, "Crypto miner", Severity.HIGH))
+    stopped = told("prisma", finding(Kind.THREAT, HOST, "Crypto miner", Severity.HIGH, blocked=True))
+    (first,), (second,) = (documented(triaged([one])).incidents for one in (ran, stopped))
+    assert (first.priority, second.priority) == ("act", "track")
+    assert second.score < first.score

@@ -51,7 +51,6 @@ class Intake:
     def __init__(self, parts: Parts) -> None:
         self._recogniser = Recogniser(parts.sources)
         self._exports = [export for source in parts.sources for export in source.csv_exports]
-        self._hints = [source.export_hint for source in parts.sources]
         self._reducer = Reducer()
         self.rejected: list[Rejection] = []
         self.seen = 0
@@ -71,7 +70,7 @@ class Intake:
         self.rejected.append(Rejection(name, "", reason))
 
     def _claims(self, stream: BinaryIO, origin: Origin) -> Iterator[Finding | Untrusted]:
-        for one in records(stream, self._exports, self._hints):
+        for one in records(stream, self._exports):
             if isinstance(one, Parsed):
                 yield from self._recogniser.claims(one, origin)
             else:

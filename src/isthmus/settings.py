@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from isthmus.model.errors import Untrusted
 from isthmus.model.estate import Account, Criticality, Environment, Estate, Expected
 
+_LARGEST_ORDER = 65_536
 KEV_FEED = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
 EPSS_FEED = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
 
@@ -41,9 +43,25 @@ class AccountSettings(_Frozen):
 class ExpectedSettings(_Frozen):
     """Activity you ordered yourselves, such as a scanner or a penetration test."""
 
-    addresses: frozenset[str] = Field(description="The addresses it comes from.")
-    until: datetime = Field(description="When the order ends; after that it counts as an attack again. ISO 8601.")
+    addresses: tuple[IPv4Network | IPv6Network, ...] = Field(
+        description="Where it comes from: addresses, or networks of at most 65,536 addresses.", min_length=1
+    )
+    until: datetime = Field(
+        description="When the order ends: a time, or a date, which counts to its end (UTC). What happens later is an attack."
+    )
     why: str = Field(description="Who ordered it and why.", min_length=1)
+
+    @field_validator("addresses")
+    @classmethod
+    def _small(cls, value: tuple[IPv4Network | IPv6Network, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+        if any(one.num_addresses > _LARGEST_ORDER for one in value):
+            raise ValueError(f"a network of more than {_LARGEST_ORDER:,} addresses is not an order")
+        return value
+
+    @field_validator("until", mode="before")
+    @classmethod
+    def _to_the_end(cls, value: object) -> object:
+        return f"{value}T23:59:59.999999" if isinstance(value, str) and len(value.strip()) == len("2026-12-31") else value
 
     @field_validator("until")
     @classmethod

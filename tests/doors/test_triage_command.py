@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.telling import asset, finding, told
 
+from isthmus.lab.day import Day
 from isthmus.model.assets import AssetKind
 from isthmus.model.findings import Kind
 from isthmus.model.severity import Severity
@@ -120,6 +121,41 @@ def test_since_shows_what_is_new(tmp_path: Path) -> None:
     more = told("guardduty", finding(Kind.THREAT, asset(), "Mining", Severity.HIGH, "3"))
     export.write_text(json.dumps([GOOD, OTHER, more]))
     assert {one["since"] for one in triaged(export, "--since", state)[1]["incidents"]} == {"grown", "new"}
+
+
+def test_news_that_could_not_be_written_stays_news(tmp_path: Path) -> None:
+    state, export = tmp_path / "state.json", tmp_path / "a.json"
+    export.write_text(json.dumps([GOOD]))
+    for form in ("table", "json", "html"):
+        lost = isthmus("triage", export, "--since", state, "--format", form, "--output", tmp_path / "none" / "x")
+        assert (lost.returncode, b"Traceback" in lost.stderr, state.exists()) == (2, False, False)
+    assert [one["since"] for one in triaged(export, "--since", state)[1]["incidents"]] == ["new"]
+
+
+def test_the_answer_is_the_same_byte_for_byte(tmp_path: Path) -> None:
+    Day(1).write(tmp_path)
+    command = [sys.executable, "-m", "isthmus", "triage", str(tmp_path / "exports"), "--format", "json", "--now", "2026-03-03"]
+    answers = set()
+    for seed in ("0", "1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}  # noqa: TID251 - another order of every set
+        answers.add(subprocess.run(command, capture_output=True, timeout=120, check=True, env=environment).stdout)
+    assert len(answers) == 1
+
+
+def test_a_path_that_is_all_wrong_is_no_triage(tmp_path: Path) -> None:
+    ran = isthmus("triage", tmp_path / "none")
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert b"no such file or folder" in ran.stderr
+
+
+def test_hidden_files_are_read_and_links_to_folders_are_named(tmp_path: Path) -> None:
+    (tmp_path / "in" / ".orca").mkdir(parents=True)
+    (tmp_path / "in" / ".orca" / "a.json").write_text(json.dumps(GOOD))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    code, document = triaged(tmp_path / "in")
+    assert (code, document["counts"]["stored"], document["counts"]["rejected"]) == (3, 1, 1)
+    assert document["rejected"][0]["file"].endswith("link")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"schema_version": 9, "at": "", "findings": []}', b"\xff", b"[" * 20_000])

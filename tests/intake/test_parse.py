@@ -15,7 +15,7 @@ CSV = CsvExport("test", frozenset({"a", "b", "c"}))
 
 
 def read(body: bytes) -> tuple[list[object], list[str]]:
-    found = list(records(io.BytesIO(body), [CSV], ["Vendor: the JSON export"]))
+    found = list(records(io.BytesIO(body), [CSV]))
     return [one.value for one in found if isinstance(one, Parsed)], [str(one) for one in found if isinstance(one, Untrusted)]
 
 
@@ -54,8 +54,8 @@ def test_every_form_of_json_and_known_csv(body: bytes, values: list[object]) -> 
         (b'{"a": "\xff\xfe"}', "offset 7: not UTF-8: byte 0xff"),
         (b"\x00\x01\x02\xff binary", "binary"),
         (b"PK\x03\x04....", "zip archive"),
-        (b"<html>login</html>", "neither JSON nor a CSV"),
-        (b"x,y,z\n1,2,3\n", "a CSV with a header we do not know (x, y, z, ...). Take instead Vendor: the JSON export"),
+        (b"<html>login</html>", "an HTML or XML page"),
+        (b"x,y,z\n1,2,3\n", "a CSV with a header we do not know (x, y, z, ...). CSVs that are read: test."),
         (b'{"a": ' + b"9" * 5000 + b"}", "too many digits"),
         (b"just words", "neither JSON"),
     ],

@@ -28,7 +28,7 @@ from isthmus.answer.document import (
 )
 from isthmus.graph.paths import attack_path
 from isthmus.model.assessment import Assessment
-from isthmus.model.assets import Asset
+from isthmus.model.assets import Asset, AssetKind
 from isthmus.model.facts import Fact, Sentence
 from isthmus.model.findings import Finding, Kind
 from isthmus.model.incidents import Incident, Member
@@ -123,7 +123,10 @@ def title_of(incident: Incident) -> str:
         what = "single detections" if lead.kind is Kind.THREAT else "high weaknesses"
         return f"{len(incident.members)} {what} on {len(assets)} assets of {account}, first: {lead.title}"
     said, shown = str(lead.title or lead.kind.value).rstrip("."), _shown(lead.asset)
-    return said if shown in said else f"{said} on {lead.asset.kind.value.replace('_', ' ')} {shown}"
+    if shown in said:
+        return said
+    kind = "an asset" if lead.asset.kind is AssetKind.OTHER else lead.asset.kind.value.replace("_", " ")
+    return f"{said} on {kind} {shown}"
 
 
 def _counted(number: int, noun: str) -> str:

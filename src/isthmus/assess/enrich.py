@@ -103,11 +103,12 @@ def _stopped(incident: Incident) -> Iterator[Fact]:
 
 
 def _order(finding: Finding, estate: Estate, now: datetime) -> str:
-    """Why we expect everything seen in this detection; empty when we do not, or no longer."""
+    """Why we expect everything seen in this detection; empty when we do not, or did not any more when it happened."""
     if finding.kind is not Kind.THREAT or not estate.expected:
         return ""
-    seen = {one.value for one in finding.indicators if one.kind == "ip"}
-    return next((one.why for one in estate.expected if seen and seen <= one.addresses and now < one.until), "")
+    at = finding.last_seen or finding.times.happened or now
+    seen = [one.value for one in finding.indicators if one.kind == "ip"]
+    return next((one.why for one in estate.expected if one.covers(seen, at)), "")
 
 
 def _of_vulnerability(one: Vulnerability, intel: Intel) -> Iterator[Statement]:

@@ -14,6 +14,7 @@ from isthmus.model.assessment import Reason
 from isthmus.model.estate import Criticality, Environment
 from isthmus.model.facts import Fact
 from isthmus.model.incidents import Incident
+from isthmus.model.severity import Severity
 
 HIGHEST = 100
 BACKLOG_CEILING = 35
@@ -78,7 +79,9 @@ def _threats(facts: Sequence[Fact]) -> Iterator[Reason]:
     if stopped:
         yield Reason("an attack was tried, and the platform says it stopped every detection", 0, _ids(stopped))
         return
-    yield Reason("an attack was seen, not only a weakness", _THREAT[threat_weight(seen[0])], _ids(seen))
+    weight = threat_weight(seen[0])
+    word = Severity(weight).word
+    yield Reason(f"an attack was seen, not only a weakness ({word} detection)", _THREAT[weight], _ids(seen))
     different = [one for one in seen if threat_weight(one) >= _MEDIUM]
     if len(different) > 1:
         points = min(_EACH_FURTHER * (len(different) - 1), _MOST_FURTHER)

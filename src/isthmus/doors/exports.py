@@ -47,15 +47,17 @@ class _Bounded(io.RawIOBase):
 
 
 def exports(paths: Iterable[str]) -> Iterator[Export]:
-    """Every file behind these paths, folders in the order of their names; `-` is standard input."""
+    """Every file behind these paths, folders in the order of their names; `-` is standard input.
+
+    A link to a folder is not followed; it is handed on, so that it is rejected where a person can see it.
+    """
     for given in paths:
         path = Path(given)
         if given == "-":
             yield Export("<stdin>", None)
         elif path.is_dir():
             for inner in sorted(path.rglob("*")):
-                hidden = any(part.startswith(".") for part in inner.relative_to(path).parts)
-                if inner.is_file() and not hidden:
+                if inner.is_file() or inner.is_symlink():
                     yield Export(str(inner), inner)
         else:
             yield Export(given, path)

@@ -21,6 +21,7 @@ from isthmus.model.outside import printable
 DOCUMENT_LIMIT = 1 << 30
 LINE_LIMIT = 32 << 20
 _PEEK = 1 << 20
+_TAKE = "CSVs that are read: {known}. Else take the JSON export; `isthmus connectors describe VENDOR` says which"
 _BLANK = " \t\r\n\ufeff"
 _SIGNATURES = {
     b"PK\x03\x04": "a zip archive (an Excel workbook?)",
@@ -76,8 +77,9 @@ class _Strict:
         try:
             value, end = self._decode(text, start)
         except json.JSONDecodeError as error:
-            cut = error.pos >= len(text.rstrip(_BLANK))
-            raise Untrusted(f"{'cut off' if cut else 'not JSON'}: {error.msg}", _place(text, error.pos)) from None
+            cut = error.pos >= len(text.rstrip(_BLANK)) or error.msg.startswith("Unterminated string")
+            said = "cut off: it ends in the middle (an unfinished export?)" if cut else f"not JSON: {error.msg}"
+            raise Untrusted(said, _place(text, error.pos)) from None
         except RecursionError:
             raise Untrusted("nested too deep to be an alert", _place(text, start)) from None
         except ValueError:
@@ -90,7 +92,7 @@ def _place(text: str, position: int) -> str:
     return f"line {line} column {position - text.rfind(chr(10), 0, position)}"
 
 
-def records(stream: BinaryIO, exports: Sequence[CsvExport], hints: Sequence[str]) -> Iterator[Parsed | Untrusted]:
+def records(stream: BinaryIO, exports: Sequence[CsvExport]) -> Iterator[Parsed | Untrusted]:
     """Every record of one file, and an `Untrusted` with its place for everything that is none."""
     head = stream.read(_PEEK)
     if not head.strip():
@@ -112,7 +114,7 @@ def records(stream: BinaryIO, exports: Sequence[CsvExport], hints: Sequence[str]
     except Untrusted as error:
         yield error
         return
-    yield from _document(text, exports, hints)
+    yield from _document(text, exports)
 
 
 def _decoded(body: bytes) -> str:
@@ -180,11 +182,11 @@ def _skip(text: str, start: int) -> int:
     return start
 
 
-def _document(text: str, exports: Sequence[CsvExport], hints: Sequence[str]) -> Iterator[Parsed | Untrusted]:
+def _document(text: str, exports: Sequence[CsvExport]) -> Iterator[Parsed | Untrusted]:
     start = _skip(text, 0)
     first = text[start : start + 1]
     if first not in ("{", "["):
-        yield from _csv_or_refusal(text[start:], exports, hints)
+        yield from _csv_or_refusal(text[start:], exports)
         return
     strict, number = _Strict(), 0
     while start < len(text):
@@ -217,10 +219,13 @@ def _array(strict: _Strict, text: str, start: int) -> Generator[Parsed | Untrust
         start = _skip(text, start + 1)
 
 
-def _csv_or_refusal(text: str, exports: Sequence[CsvExport], hints: Sequence[str]) -> Iterator[Parsed | Untrusted]:
+def _csv_or_refusal(text: str, exports: Sequence[CsvExport]) -> Iterator[Parsed | Untrusted]:
+    if text.startswith("<"):
+        yield Untrusted("an HTML or XML page (a sign-in page saved instead of the export?)", "line 1")
+        return
     header, _, _ = text.partition("\n")
     delimiter = max(",;\t", key=header.count)
-    if header.count(delimiter) < 2 or len(header) > 20_000 or text.startswith("<"):
+    if header.count(delimiter) < 2 or len(header) > 20_000:
         yield Untrusted(f"neither JSON nor a CSV export: it starts with {printable(text[:24])!r}", "line 1")
         return
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
@@ -230,8 +235,10 @@ def _csv_or_refusal(text: str, exports: Sequence[CsvExport], hints: Sequence[str
         yield Untrusted(f"neither JSON nor CSV: {error}", "line 1")
         return
     if not any(export.columns <= set(columns) for export in exports):
-        known = "; ".join(hints)
-        yield Untrusted(f"a CSV with a header we do not know ({', '.join(columns[:4])}, ...). Take instead {known}", "line 1")
+        known = ", ".join(export.title for export in exports)
+        yield Untrusted(
+            f"a CSV with a header we do not know ({', '.join(columns[:4])}, ...). {_TAKE.format(known=known)}", "line 1"
+        )
         return
     yield from _rows(reader, columns)
 

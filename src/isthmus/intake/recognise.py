@@ -132,7 +132,7 @@ def _written(text: str) -> Iterator[Parsed]:
         except (binascii.Error, ValueError):
             return
     if body.lstrip().startswith((b"{", b"[")):
-        for one in records(BytesIO(body), (), ()):
+        for one in records(BytesIO(body), ()):
             if isinstance(one, Parsed):
                 yield one
 

@@ -112,7 +112,7 @@ def linked(threats: Sequence[Finding], canonical: Mapping[str, str], beside: Bes
     union, because, by_handle = Union(), dict[str, str](), dict[str, list[tuple[Finding, Handle]]]()
     for finding in threats:
         union.find(finding.key)
-        for handle in set(handles(finding, canonical, beside)):
+        for handle in dict.fromkeys(handles(finding, canonical, beside)):
             by_handle.setdefault(handle.name, []).append((finding, handle))
     for name in sorted(by_handle, key=lambda one: (one.startswith("address "), one)):
         for one, other, how in _pairs(by_handle[name]):
@@ -125,7 +125,7 @@ def linked(threats: Sequence[Finding], canonical: Mapping[str, str], beside: Bes
 
 def _pairs(holders: list[tuple[Finding, Handle]]) -> Iterator[tuple[Finding, Finding, str]]:
     """Neighbours in time that share one handle; two that only stand next to it are not linked."""
-    ordered = sorted(holders, key=lambda pair: (str(moment(pair[0]) or ""), pair[0].key))
+    ordered = sorted(holders, key=lambda pair: (str(moment(pair[0]) or ""), pair[0].key, pair[1].how))
     before: dict[bool, tuple[Finding, Handle]] = {}
     for finding, handle in ordered:
         for strong in (True, False):

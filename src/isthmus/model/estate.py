@@ -6,10 +6,11 @@ production.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 
 class Environment(StrEnum):
@@ -36,13 +37,28 @@ class Account:
     criticality: Criticality = Criticality.MEDIUM
 
 
+Network = IPv4Network | IPv6Network
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Activity we ordered ourselves (a scanner, a penetration test): from these addresses, until then, and why."""
+    """Activity we ordered ourselves (a scanner, a penetration test): from these networks, until then, and why."""
 
-    addresses: frozenset[str]
+    networks: tuple[Network, ...]
     until: datetime
     why: str
+
+    def covers(self, addresses: Iterable[str], at: datetime) -> bool:
+        """Whether every one of these addresses is ours to expect at that moment; none at all is not."""
+        seen = list(addresses)
+        return bool(seen) and at <= self.until and all(self._holds(one) for one in seen)
+
+    def _holds(self, address: str) -> bool:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self.networks)
 
 
 @dataclass(frozen=True, slots=True)

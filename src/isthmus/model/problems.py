@@ -39,4 +39,4 @@ class Problem(StrEnum):
 
     @property
     def words(self) -> str:
-        return self.value.replace("_", " ")
+        return self.value.replace("_", " ").replace("mfa", "multi-factor authentication")

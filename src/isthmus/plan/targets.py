@@ -32,7 +32,7 @@ _GRAMMAR: dict[tuple[str, AssetKind], tuple[re.Pattern[str], ...]] = {
     ("gcp", AssetKind.SECURITY_GROUP): (_ascii(r"^gcp:([a-z0-9:.-]+/global/firewalls/[a-z0-9-]+)$"),),
     ("gcp", AssetKind.SERVICE_ACCOUNT): (_ascii(r"^gcp:([a-z0-9:.-]+/serviceaccounts/[a-z0-9.@-]+)$"),),
     ("", AssetKind.POD): (_POD,),
-    ("", AssetKind.CONTAINER): (_ascii(r"^container:([0-9a-f]{12})$"), _POD),
+    ("", AssetKind.CONTAINER): (_ascii(r"^container:([0-9a-f]{12})$"),),
     ("", AssetKind.IMAGE): (_ascii(r"^image:([0-9a-f]{12,64})$"),),
 }  # fmt: skip
 

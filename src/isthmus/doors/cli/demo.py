@@ -27,7 +27,7 @@ def demo(
     day = Day(seed, size.value)
     lab.wrote(day, out, console)
     settings = load_settings(out / "isthmus.yaml")
-    document = line.run([str(out / "exports")], settings, None, day.end + timedelta(hours=1))
+    document, _ = line.run([str(out / "exports")], settings, day.end + timedelta(hours=1))
     console.print()
     table.show(document, console)
     answers = {line.Format.JSON: out / "triage.json", line.Format.HTML: out / "triage.html"}

@@ -24,7 +24,10 @@ def show(document: TriageDocument, console: Console, everything: bool = False) -
     if incidents:
         console.print(_incidents(incidents, console.width >= _WIDE))
     if len(incidents) < len(document.incidents):
-        console.print(f"{len(document.incidents) - len(incidents)} more incidents: --all, --format json or html.")
+        console.print(f"{len(document.incidents) - len(incidents)} more: --all, --format json or html.")
+    if incidents:
+        console.print("Ranked by score. Priority is CISA's SSVC: act now, attend soon, track* closely, track.", style="dim")
+    _since(document, console)
     for one in incidents[:3]:
         _explained(one, console)
     _rejected(document, console, everything)
@@ -33,7 +36,8 @@ def show(document: TriageDocument, console: Console, everything: bool = False) -
 def _counts(document: TriageDocument, console: Console) -> None:
     counts = document.counts
     console.print(
-        f"{counts.seen} claims seen = {counts.stored} stored + {counts.duplicate} repeats + {counts.rejected} rejected; "
+        f"{counted(counts.seen, 'claim')} seen = {counts.stored} stored + {counted(counts.duplicate, 'repeat')} "
+        f"+ {counts.rejected} rejected; "
         f"{len(document.suppressed)} closed or dismissed at the source; {_priorities(document)}",
         style="bold",
     )
@@ -50,7 +54,12 @@ def _priorities(document: TriageDocument) -> str:
     """How many incidents there are of each priority, gravest first."""
     found = Counter(one.priority for one in document.incidents)
     said = [f"{found[name]} to {verb}" for name, verb in _VERBS.items() if found[name]]
-    return f"{len(document.incidents)} incidents: {', '.join(said)}" if said else "no incidents"
+    return f"{counted(len(document.incidents), 'incident')}: {', '.join(said)}" if said else "no incidents"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 claim`, `2 claims`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _incidents(incidents: tuple[IncidentRow, ...], wide: bool) -> Table:
@@ -94,14 +103,27 @@ def _explained(one: IncidentRow, console: Console) -> None:
         console.print(Text(f"  {action.rank}. {action.ability} {action.target}"))
 
 
+def _since(document: TriageDocument, console: Console) -> None:
+    """What is new, where a state file was given."""
+    found = Counter(one.since for one in document.incidents if one.since)
+    if found:
+        console.print("Since last time: " + ", ".join(f"{found[state]} {state}" for state in ("new", "grown", "unchanged")))
+
+
 def _rejected(document: TriageDocument, console: Console, everything: bool) -> None:
+    """What was not taken: what could not be read first, then what is known to be no alert; the same reasons together."""
     if not document.rejected:
         return
-    shown = document.rejected if everything else document.rejected[:_REJECTIONS]
+    reasons: dict[str, list[str]] = {}
+    for one in document.rejected:
+        reasons.setdefault(one.reason, []).append(f"{one.file} {one.position}".strip())
+    ordered = sorted(reasons, key=lambda reason: "not an alert" in reason)
+    shown = ordered if everything else ordered[:_REJECTIONS]
     console.print()
     console.print("Rejected:", style="bold")
-    for one in shown:
-        place = f"{one.file} {one.position}".strip()
-        console.print(Text(f"  {place}: {one.reason}"), soft_wrap=True)
-    if len(shown) < len(document.rejected):
-        console.print(f"  and {len(document.rejected) - len(shown)} more: --all or --format json.")
+    for reason in shown:
+        first, *more = reasons[reason]
+        also = f" and {len(more)} more" if more else ""
+        console.print(Text(f"  {first}{also}: {reason}"), soft_wrap=True)
+    if len(shown) < len(ordered):
+        console.print(f"  and {counted(len(ordered) - len(shown), 'other reason')}: --all or --format json.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -25,6 +26,7 @@ from isthmus.doors import exports
 from isthmus.doors.cli import clock, table
 from isthmus.model.deliveries import Origin
 from isthmus.model.errors import Untrusted
+from isthmus.model.triage import Triage
 from isthmus.record import seen
 from isthmus.settings import Settings
 from isthmus.settings import load as load_settings
@@ -64,19 +66,29 @@ def triage(
     """
     at = clock.now() if now is None else now.replace(tzinfo=clock.now().tzinfo)
     settings = load_settings(config) if config else Settings()
-    document = run(paths, settings, since, at)
+    if not any(path == "-" or Path(path).exists() for path in paths):
+        raise Untrusted("no such file or folder", ", ".join(paths))
+    before = seen.load(since) if since else None
+    document, done = run(paths, settings, at, before if since else None, marked=since is not None)
     write(document, format, output, all)
+    if since:
+        # Only now: news that could not be written down would never be news again.
+        seen.save(since, before, done.incidents, at)
     if document.counts.rejected:
         raise typer.Exit(REJECTED)
 
 
-def run(paths: Iterable[str], settings: Settings, since: Path | None, at: datetime) -> TriageDocument:
-    """The triage document of everything behind these paths, with progress on standard error where a person watches."""
+def run(
+    paths: Iterable[str], settings: Settings, at: datetime, before: seen.Seen | None = None, marked: bool = False
+) -> tuple[TriageDocument, Triage]:
+    """Everything behind these paths, triaged, with progress on standard error where a person watches.
+
+    With `marked`, each incident says whether it is new since `before`.
+    """
     # Findings live until the answer is written: looking through them again and again for garbage finds none.
     gc.freeze()
     gc.set_threshold(_GARBAGE_AFTER)
     parts = assembly.parts(settings, intel_folder())
-    before = seen.load(since) if since else None
     intake = pipeline.Intake(parts)
     with _progress() as progress:
         task = progress.add_task("reading")
@@ -87,10 +99,10 @@ def run(paths: Iterable[str], settings: Settings, since: Path | None, at: dateti
         # Not asyncio.run: its signal bookkeeping makes a repr of the task, and with it of every finding in the result.
         with asyncio.Runner() as runner:
             done = runner.get_loop().run_until_complete(pipeline.triage(intake, parts, at))
-    if since:
-        seen.save(since, before, done.incidents, at)
-    states = {one.id: seen.since(one, before) if since else None for one in done.incidents}
-    return report.document(done, parts.intel.tables, at, states)
+    if not intake.seen:
+        Console(stderr=True).print("isthmus: nothing to read was found in these paths", style="yellow")
+    states = {one.id: seen.since(one, before) if marked else None for one in done.incidents}
+    return report.document(done, parts.intel.tables, at, states), done
 
 
 def _progress() -> Progress:
@@ -101,23 +113,25 @@ def _progress() -> Progress:
 
 def write(document: TriageDocument, format: Format, output: Path | None, everything: bool) -> None:  # noqa: A002
     """The document in the wanted form, to a file or to standard output."""
-    if format is Format.TABLE:
-        if output is None:
-            console = Console(highlight=False)
-            table.show(document, console if console.is_terminal else Console(width=_PIPED, highlight=False), everything)
-        else:
-            with output.open("w", encoding="utf-8") as file:
-                table.show(document, Console(file=file, width=_PIPED, highlight=False), everything)
-        return
-    body = rendered(document, format)
-    if output is None:
-        sys.stdout.buffer.write(body)
+    if output is not None:
+        try:
+            output.write_bytes(_body(document, format, everything))
+        except OSError as error:
+            raise Untrusted(error.strerror or "cannot be written", str(output)) from None
+    elif format is Format.TABLE:
+        console = Console(highlight=False)
+        table.show(document, console if console.is_terminal else Console(width=_PIPED, highlight=False), everything)
+    else:
+        sys.stdout.buffer.write(rendered(document, format))
         sys.stdout.buffer.flush()
-        return
-    try:
-        output.write_bytes(body)
-    except OSError as error:
-        raise Untrusted(error.strerror or "cannot be written", str(output)) from None
+
+
+def _body(document: TriageDocument, format: Format, everything: bool) -> bytes:  # noqa: A002
+    if format is not Format.TABLE:
+        return rendered(document, format)
+    text = io.StringIO()
+    table.show(document, Console(file=text, width=_PIPED, highlight=False), everything)
+    return text.getvalue().encode()
 
 
 def rendered(document: TriageDocument, format: Format) -> bytes:  # noqa: A002
