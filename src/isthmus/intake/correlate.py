@@ -99,9 +99,12 @@ class _Taken:
         self.hot = {key for key, finding in known.items() if is_hot(finding, exploited)}
         self.left = dict(known)
         self.groups: dict[str, _Group] = {}
+        self.leads: dict[tuple[str, str], Finding] = {}
 
     def put(self, group: _Group, finding: Finding, because: str) -> None:
         group.because[finding.key] = because
+        place = group.name, finding.asset.id
+        self.leads[place] = min(self.leads.get(place, finding), finding, key=_gravity)
         self.groups[group.name] = group
         del self.left[finding.key]
 
@@ -149,7 +152,7 @@ class _Taken:
     def _story_of(self, finding: Finding, own: Mapping[str, _Group], near: _Near) -> tuple[_Group | None, str]:
         asset = finding.asset.id
         if asset in own:
-            lead = self._lead_on(own[asset], asset)
+            lead = self.leads.get((own[asset].name, asset))
             return own[asset], _same(finding, lead) if lead else f"on an asset of this story: {asset}"
         for name in self._held(finding):
             if name in own:
@@ -180,9 +183,6 @@ class _Taken:
                     elif not handle.strong:
                         near.setdefault(handle.name, {})[group.name] = group
         return own, near
-
-    def _lead_on(self, group: _Group, asset: str) -> Finding | None:
-        return min((self.known[key] for key in group.because if self.known[key].asset.id == asset), key=_gravity, default=None)
 
     def problems(self) -> None:
         """Single detections and high weaknesses of doors: by asset, and the same sort in an account as one."""
