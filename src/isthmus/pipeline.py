@@ -9,12 +9,13 @@ come with their rooms; today an incident is done when it has a plan.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
-from isthmus.assess.enrich import facts_of
+from isthmus.assess.gather import gather
 from isthmus.assess.triage import assess
 from isthmus.contracts.roles import Source
 from isthmus.intake.correlate import correlate
@@ -35,6 +36,8 @@ from isthmus.model.triage import Triage
 from isthmus.plan.containment import containment
 from isthmus.plan.remedies import remedies
 
+_KEPT, _REASON = 10_000, 60
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -52,7 +55,9 @@ class Intake:
         self._recogniser = Recogniser(parts.sources)
         self._exports = [export for source in parts.sources for export in source.csv_exports]
         self._reducer = Reducer()
-        self.rejected: list[Rejection] = []
+        self._rejected: list[Rejection] = []
+        self._further: Counter[tuple[str, str]] = Counter()
+        self._refused = 0
         self.seen = 0
 
     def take(self, name: str, stream: BinaryIO, origin: Origin) -> None:
@@ -62,12 +67,25 @@ class Intake:
             if isinstance(claim, Finding):
                 self._reducer.add(normalise(claim))
             else:
-                self.rejected.append(Rejection(name, claim.place, claim.reason))
+                self._refuse(name, claim.place, claim.reason)
 
     def reject(self, name: str, reason: str) -> None:
         """A delivery that could not even be opened counts as one claim seen and rejected."""
         self.seen += 1
-        self.rejected.append(Rejection(name, "", reason))
+        self._refuse(name, "", reason)
+
+    def _refuse(self, name: str, place: str, reason: str) -> None:
+        """Each rejection is counted; the first of them are kept with their place, the others by file and reason."""
+        self._refused += 1
+        if len(self._rejected) < _KEPT:
+            self._rejected.append(Rejection(name, place, reason))
+        else:
+            self._further[name, reason[:_REASON]] += 1
+
+    @property
+    def rejected(self) -> list[Rejection]:
+        """What was rejected; beyond the first ten thousand one row for each file and reason, with their number."""
+        return [*self._rejected, *(Rejection(name, f"{count} more", reason) for (name, reason), count in self._further.items())]
 
     def _claims(self, stream: BinaryIO, origin: Origin) -> Iterator[Finding | Untrusted]:
         for one in records(stream, self._exports):
@@ -81,14 +99,14 @@ class Intake:
 
     def counts(self) -> Counts:
         """Raises when conservation does not hold."""
-        return Counts(self.seen, len(self._reducer), self._reducer.repeats, len(self.rejected))
+        return Counts(self.seen, len(self._reducer), self._reducer.repeats, self._refused)
 
 
 async def advance(incident: Incident, parts: Parts, now: datetime) -> Incident:
     """Fill the first empty field of the last round. An unchanged incident is done, or waiting."""
     current = incident.current
     if current.facts is None:
-        return incident.with_round(replace(current, facts=facts_of(incident, parts.intel, parts.estate, now)))
+        return incident.with_round(replace(current, facts=gather(incident, parts.intel, parts.estate, now)))
     if current.assessment is None:
         return incident.with_round(replace(current, assessment=assess(incident, current.facts)))
     if current.plan is None:

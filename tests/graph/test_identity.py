@@ -65,6 +65,26 @@ def test_two_platforms_names_meet(one: str, other: str, kind: AssetKind) -> None
         ("arn:aws:iam::210987654321:role/web", "arn:aws:iam::111111111111:role/web", AssetKind.ROLE),
         ("web-1", "arn:aws:ec2:eu-west-1:210987654321:instance/i-0a1b2c3d4e5f60718", AssetKind.INSTANCE),
         ("wiz:abc", "orca:abc", AssetKind.INSTANCE),
+        ("arn:aws:sts::210987654321:assumed-role/web/i-0a1b2c3d4e5f60718", "i-0a1b2c3d4e5f60718", AssetKind.ROLE),
+        ("arn:aws:s3:::evil/i-0a1b2c3d4e5f60718", "i-0a1b2c3d4e5f60718", AssetKind.BUCKET),
+        ("arn:aws:s3:::evil/sha256:" + "cd" * 32, "sha256:" + "cd" * 32, AssetKind.BUCKET),
+        (
+            "arn:aws:s3:eu-west-1:210987654321:accesspoint/one",
+            "arn:aws:s3:eu-west-1:111111111111:accesspoint/one",
+            AssetKind.BUCKET,
+        ),
+        ("arn:aws:s3:::logs", "arn:aws-cn:s3:::logs", AssetKind.BUCKET),
+        ("arn:aws:iam::210987654321:root", "210987654321", AssetKind.ACCOUNT),
+        (
+            "arn:aws:lambda:eu-west-1:210987654321:layer:pay:3",
+            "arn:aws:lambda:eu-west-1:210987654321:function:pay",
+            AssetKind.FUNCTION,
+        ),
+        (
+            "//spanner.googleapis.com/projects/p/instances/prod",
+            "//sqladmin.googleapis.com/projects/p/instances/prod",
+            AssetKind.DATABASE,
+        ),
     ],
 )
 def test_what_is_not_one_thing_stays_apart(one: str, other: str, kind: AssetKind) -> None:

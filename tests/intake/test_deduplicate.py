@@ -11,7 +11,7 @@ from tests.telling import NOW, asset, finding
 
 from isthmus.intake.deduplicate import Reducer, reduced, telling
 from isthmus.intake.normalise import normalise
-from isthmus.model.findings import Finding, Kind, Times
+from isthmus.model.findings import Finding, Indicator, Kind, Times
 from isthmus.model.outside import Outside
 from isthmus.model.severity import Severity, Status
 
@@ -72,13 +72,36 @@ def test_a_rename_is_the_same_finding() -> None:
     assert [str(one.title) for one in reducer.findings()] == ["renamed"]
 
 
-def test_a_newer_hint_changes_status_and_never_what_the_full_telling_knew() -> None:
+def test_a_hint_never_closes_renames_or_softens_what_a_full_telling_said() -> None:
     full = told(2, internet=True, severity=Severity.CRITICAL)
-    thin = told(1, hint=True, status=Status.RESOLVED, severity=Severity.LOW)
+    elsewhere = normalise(replace(told(1), asset=asset(number=9))).asset
+    thin = told(1, hint=True, status=Status.RESOLVED, severity=Severity.LOW, asset=elsewhere)
     (best,) = reduced([thin, full])
-    assert (best.status, best.severity, best.internet) == (Status.RESOLVED, Severity.CRITICAL, True)
-    (older,) = reduced([told(1, internet=True), told(2, hint=True, status=Status.RESOLVED)])
-    assert older.status is Status.NEW
+    assert (best.status, best.severity, best.internet) == (Status.NEW, Severity.CRITICAL, True)
+    assert best.asset.aliases == full.asset.aliases
+
+
+def test_a_newer_hint_may_reopen_and_raise() -> None:
+    closed = told(2, status=Status.RESOLVED, severity=Severity.LOW)
+    (best,) = reduced([closed, told(1, hint=True, severity=Severity.CRITICAL)])
+    assert (best.status, best.severity) == (Status.NEW, Severity.CRITICAL)
+    (alone,) = reduced([told(1, hint=True, status=Status.RESOLVED)])
+    assert alone.status is Status.RESOLVED
+
+
+def test_another_event_of_the_same_rule_takes_nothing_back() -> None:
+    seen = told(2, kind=Kind.THREAT, severity=Severity.CRITICAL, indicators=(Indicator("ip", "203.0.113.66"),))
+    again = told(1, kind=Kind.THREAT, severity=Severity.LOW, indicators=(Indicator("ip", "198.51.100.1"),), blocked=True)
+    (best,) = reduced([seen, again])
+    assert (best.severity, best.blocked) == (Severity.CRITICAL, False)
+    assert {one.value for one in best.indicators} == {"203.0.113.66", "198.51.100.1"}
+
+
+def test_nobody_outranks_later_words_by_dating_his_own_into_the_future() -> None:
+    forged = told(0, status=Status.RESOLVED, times=Times(NOW, NOW + timedelta(days=900), NOW))
+    honest = told(0, times=Times(NOW, NOW, NOW))
+    (best,) = reduced([forged, honest])
+    assert best.status is Status.NEW
 
 
 def test_first_and_last_sight_are_the_extremes() -> None:

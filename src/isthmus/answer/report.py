@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from isthmus.answer.document import (
@@ -147,20 +147,23 @@ def _cites(assessment: Assessment) -> CitesRow:
 
 
 def _assets(findings: Iterable[Finding]) -> tuple[AssetRow, ...]:
-    rows: dict[str, AssetRow] = {}
-    for asset in (finding.asset for finding in findings):
-        names = set(asset.aliases) | set(rows[asset.id].aliases if asset.id in rows else ())
-        known = rows.get(asset.id)
-        rows[asset.id] = AssetRow(
-            id=asset.id,
-            kind=known.kind if known and known.kind != "other" else asset.kind.value,
-            name=known.name if known and known.name else str(asset.name),
-            provider=(known.provider if known else "") or asset.provider,
-            account=(known.account if known else "") or asset.account,
-            region=(known.region if known else "") or asset.region,
-            aliases=tuple(sorted(names - {asset.id})),
-        )
-    return tuple(rows.values())
+    """Each asset once, with what any platform said of it."""
+    told: dict[str, list[Asset]] = {}
+    for finding in findings:
+        told.setdefault(finding.asset.id, []).append(finding.asset)
+    return tuple(_asset(name, assets) for name, assets in told.items())
+
+
+def _asset(name: str, told: Sequence[Asset]) -> AssetRow:
+    return AssetRow(
+        id=name,
+        kind=next((one.kind.value for one in told if one.kind is not AssetKind.OTHER), AssetKind.OTHER.value),
+        name=next((str(one.name) for one in told if one.name), ""),
+        provider=next((one.provider for one in told if one.provider), ""),
+        account=next((one.account for one in told if one.account), ""),
+        region=next((one.region for one in told if one.region), ""),
+        aliases=tuple(sorted({alias for one in told for alias in one.aliases} - {name})),
+    )
 
 
 def _controls(findings: Iterable[Finding]) -> tuple[ControlRow, ...]:

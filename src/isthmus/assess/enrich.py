@@ -6,14 +6,13 @@ incident is its members times a glance, and its facts are few enough to read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time
 
 from isthmus.model.assets import AssetKind
 from isthmus.model.estate import Criticality, Environment, Estate
 from isthmus.model.facts import Fact, fact
 from isthmus.model.findings import Finding, Kind, Vulnerability
-from isthmus.model.incidents import Incident
 from isthmus.model.intel import Intel
 from isthmus.model.severity import Severity
 
@@ -25,15 +24,15 @@ Statement = tuple[str, str, int]
 """(about, value, how many facts of this about and value are worth keeping)."""
 
 
-def facts_of(incident: Incident, intel: Intel, estate: Estate, now: datetime) -> tuple[Fact, ...]:
-    """Everything worth citing of an incident, the gravest member's word first.
+def facts_of(findings: Sequence[Finding], intel: Intel, estate: Estate, now: datetime) -> tuple[Fact, ...]:
+    """Everything worth citing of these members, the gravest member's word first.
 
     A detection of what we ordered ourselves is cited as that, and as nothing else.
     """
     kept: dict[tuple[str, str], int] = {}
     facts: dict[str, Fact] = {}
-    attacked = any(one.kind is Kind.THREAT for one in incident.findings)
-    for finding in _telling(incident):
+    attacked = any(one.kind is Kind.THREAT and one.severity.weight >= Severity.MEDIUM for one in findings)
+    for finding in findings:
         order = _order(finding, estate, now)
         if order:
             said = fact("expected", order, f"{finding.source} saw what we ordered ourselves: {order}", "settings", None)
@@ -45,31 +44,25 @@ def facts_of(incident: Incident, intel: Intel, estate: Estate, now: datetime) ->
                 kept[about, value] = count + 1
                 said = _said(about, value, finding, intel, estate)
                 facts.setdefault(said.id, said)
-    for said in _stopped(incident):
+    for said in _stopped(findings):
         facts.setdefault(said.id, said)
     return tuple(facts.values())
 
 
-def _telling(incident: Incident) -> Iterable[Finding]:
-    """Whose word counts: in a story everybody's, in a fold of many assets that of its gravest asset alone.
-
-    Otherwise the exposure of one asset and the severity of another would add up to a risk that nobody has.
-    """
-    findings = incident.findings
-    return findings if incident.scope == "story" else [one for one in findings if one.asset.id == findings[0].asset.id]
-
-
 def _is_quiet(finding: Finding, intel: Intel) -> bool:
     """A vulnerability that nobody exploits and nobody can reach: it does not make an attack beside it graver."""
-    known = any(one.exploited or one.cve in intel.exploited for one in finding.vulnerabilities)
-    return finding.kind is Kind.VULNERABILITY and finding.internet is not True and not known
+    used = any(
+        one.exploited or one.cve in intel.exploited or max(one.epss or 0.0, intel.epss.get(one.cve, 0.0)) >= _LIKELY
+        for one in finding.vulnerabilities
+    )
+    return finding.kind is Kind.VULNERABILITY and finding.internet is not True and not used
 
 
 def _statements(finding: Finding, intel: Intel, estate: Estate, quiet: bool) -> Iterator[Statement]:
     if not quiet:
         yield "severity", finding.severity.word, _OF_A_KIND
     if finding.kind is Kind.THREAT:
-        yield "threat", f"{finding.severity.weight} {finding.rule or finding.title}", 1
+        yield "threat", f"{finding.severity.weight} {finding.rule or finding.source_id}", 1
     if finding.kind is Kind.SECRET:
         yield "secret", "key" if finding.asset.kind in _KEYS else "other", 1
     for about in ("internet", "sensitive", "privileged"):
@@ -93,9 +86,9 @@ def _of_account(finding: Finding, estate: Estate) -> Iterator[Statement]:
         yield "owner", owner, 1
 
 
-def _stopped(incident: Incident) -> Iterator[Fact]:
+def _stopped(findings: Iterable[Finding]) -> Iterator[Fact]:
     """That the platform stopped it counts only if it holds of every detection."""
-    threats = [one for one in incident.findings if one.kind is Kind.THREAT and one.severity.weight >= Severity.MEDIUM]
+    threats = [one for one in findings if one.kind is Kind.THREAT and one.severity.weight >= Severity.MEDIUM]
     if threats and all(one.blocked for one in threats):
         yield fact(
             "blocked", "true", "the platform says it stopped every detection", threats[0].source, threats[0].times.updated

@@ -42,7 +42,7 @@ def _raising(incident: Incident, facts: Sequence[Fact]) -> Iterator[Reason]:
     yield from _exploitation(facts)
     yield from _standing(facts)
     yield from _estate(facts)
-    sources = {finding.source for finding in incident.findings[:50]}
+    sources = {finding.source for finding in incident.findings}
     if incident.scope == "story" and len(sources) > 1:
         first = [next(one.id for one in facts if one.source == source) for source in sorted(sources) if _any(facts, source)]
         yield Reason(f"{len(sources)} platforms tell of it: {', '.join(sorted(sources))}", 4, tuple(first))
@@ -89,14 +89,12 @@ def _threats(facts: Sequence[Fact]) -> Iterator[Reason]:
 
 
 def _exploitation(facts: Sequence[Fact]) -> Iterator[Reason]:
-    reachable, closed = about(facts, "internet", "true"), about(facts, "internet", "false")
+    reachable = about(facts, "internet", "true")
     exploited = about(facts, "exploited")
     if exploited and reachable:
         yield Reason("exploited in the wild and reachable from the internet", 20, _ids(exploited) + _ids(reachable)[:1])
     elif exploited:
-        yield Reason(
-            f"exploited in the wild{'' if closed else '; reachability not said'}", 6 if closed else 12, _ids(exploited)
-        )
+        yield Reason("exploited in the wild; no platform says it can be reached", 12, _ids(exploited))
     elif likely := sorted(about(facts, "epss"), key=lambda one: one.value, reverse=True):
         yield Reason("likely to be exploited soon (EPSS)", 8 if likely[0].value >= "0.50" else 4, _ids(likely))
     elif public := about(facts, "exploit"):

@@ -37,7 +37,9 @@ def decide(exploitation: str, automatable: str, impact: str, mission: str) -> Pr
 
 def priority(facts: Sequence[Fact]) -> Priority:
     """The level these facts give. What nobody said is read the graver way where it concerns the business."""
-    return decide(_exploitation(facts), _automatable(facts), _impact(facts), _mission(facts))
+    own = decide(_exploitation(facts), _automatable(facts), _impact(facts), _mission(facts))
+    told = [Priority(one.value) for one in about(facts, "fold")]
+    return min([own, *told], key=list(Priority).index)
 
 
 def _attacked(facts: Sequence[Fact], least: int) -> bool:

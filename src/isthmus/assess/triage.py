@@ -25,7 +25,7 @@ def assess(incident: Incident, facts: Sequence[Fact]) -> Assessment:
         score=sum(reason.points for reason in reasons),
         reasons=reasons,
         priority=priority(facts),
-        verdict=_verdict(facts),
+        verdict=_verdict(incident, facts),
         confidence=_confidence(incident, facts, missing),
         missing=missing,
         summary=tuple(_summary(incident, facts)),
@@ -34,23 +34,26 @@ def assess(incident: Incident, facts: Sequence[Fact]) -> Assessment:
     )
 
 
-def _verdict(facts: Sequence[Fact]) -> Verdict:
-    """Who read a configuration or a package list is believed; a detection when it is grave or not alone."""
-    threats = about(facts, "threat")
-    if about(facts, "expected") and not any(about(facts, name) for name in ("threat", "secret", "exploited")):
+def _verdict(incident: Incident, facts: Sequence[Fact]) -> Verdict:
+    """Who read a configuration or a package list is believed; a detection when it is grave or not alone.
+
+    Only what consists of ordered detections and nothing else is benign.
+    """
+    threats = [one for one in about(facts, "threat") if threat_weight(one) >= _MEDIUM]
+    if about(facts, "expected") and not about(facts, "severity"):
         return Verdict.BENIGN_POSITIVE
-    if not threats:
-        return Verdict.TRUE_POSITIVE
-    grave = any(threat_weight(one) >= _HIGH for one in threats)
-    several = sum(threat_weight(one) >= _MEDIUM for one in threats) > 1
-    return Verdict.TRUE_POSITIVE if grave or several else Verdict.UNDETERMINED
+    if threats:
+        grave = any(threat_weight(one) >= _HIGH for one in threats)
+        return Verdict.TRUE_POSITIVE if grave or len(threats) > 1 else Verdict.UNDETERMINED
+    only_quiet_detections = all(finding.kind is Kind.THREAT for finding in incident.findings)
+    return Verdict.UNDETERMINED if only_quiet_detections else Verdict.TRUE_POSITIVE
 
 
 def _corroborated(incident: Incident, facts: Sequence[Fact]) -> bool:
     if incident.scope != "story":
         return False
     several = sum(threat_weight(one) >= _MEDIUM for one in about(facts, "threat")) > 1
-    return several or len({finding.source for finding in incident.findings[:50]}) > 1
+    return several or len({finding.source for finding in incident.findings}) > 1
 
 
 def _confidence(incident: Incident, facts: Sequence[Fact], missing: Sequence[str]) -> Confidence:
@@ -58,7 +61,7 @@ def _confidence(incident: Incident, facts: Sequence[Fact], missing: Sequence[str
         return Confidence.LOW
     if _corroborated(incident, facts):
         return Confidence.HIGH if len(missing) <= 2 else Confidence.MEDIUM
-    weak = [one for one in about(facts, "threat") if threat_weight(one) < _HIGH]
+    weak = [one for one in about(facts, "threat") if threat_weight(one) == _MEDIUM]
     return Confidence.LOW if weak or len(missing) > 3 else Confidence.MEDIUM
 
 
@@ -70,7 +73,7 @@ def _missing(incident: Incident, facts: Sequence[Fact]) -> Iterator[str]:
         yield "which environment the account is (set it in the settings)"
     if not about(facts, "owner"):
         yield "who owns it"
-    if len({finding.source for finding in incident.findings[:50]}) == 1:
+    if len({finding.source for finding in incident.findings}) == 1:
         yield "a second platform's word"
     if about(facts, "exploited") and not about(facts, "threat"):
         yield "whether it was exploited here (runtime events)"

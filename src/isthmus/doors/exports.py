@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from isthmus.model.deliveries import Origin
+from isthmus.model.outside import printable
 from isthmus.pipeline import Intake
 
 UNPACKED_LIMIT = 4 << 30
@@ -58,9 +59,9 @@ def exports(paths: Iterable[str]) -> Iterator[Export]:
         elif path.is_dir():
             for inner in sorted(path.rglob("*")):
                 if inner.is_file() or inner.is_symlink():
-                    yield Export(str(inner), inner)
+                    yield Export(printable(str(inner)), inner)
         else:
-            yield Export(given, path)
+            yield Export(printable(given), path)
 
 
 def take(intake: Intake, export: Export, origin: Origin) -> None:

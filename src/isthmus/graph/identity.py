@@ -13,7 +13,7 @@ from functools import lru_cache
 from isthmus.graph.union import Union
 from isthmus.model.assets import Asset, AssetKind
 
-_AWS_OBJECT = re.compile(r"^(?:i|sg|vpc|vol|ami|subnet|eni|snap|rtb|igw|nat|acl)-[0-9a-f]{8,17}$")
+_AWS_OBJECT = re.compile(r"^(?:i|sg|vpc|vol|ami|subnet|eni|snap|rtb|igw|nat|acl)-(?:[0-9a-f]{8}|[0-9a-f]{17})$")
 _AWS_OBJECT_AT_END = re.compile(r"[:/]((?:i|sg|vpc|vol|ami|subnet|eni|snap)-[0-9a-f]{8,17})$")
 _ACCESS_KEY = re.compile(r"^(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}$")
 _IMAGE_DIGEST = re.compile(r"sha256:([0-9a-f]{12,64})")
@@ -30,15 +30,20 @@ _NAMED_ONCE = {
     AssetKind.REPOSITORY,
     AssetKind.ACCOUNT,
 }
-_NOBODY = {"", "n/a", "na", "none", "null", "unknown", "*", "-", "0", "undefined", "other"}
+_NOBODY = {
+    *("", "n/a", "n.a.", "na", "<na>", "none", "null", "unknown", "(unknown)", "*", "-", "0", "undefined", "other", "test"),
+    "00000000-0000-0000-0000-000000000000",
+}
+_GCP_SERVICES = ("spanner", "sqladmin", "bigtable", "redis", "file.", "bigquery", "pubsub", "iam", "run.", "cloudfunctions")
+"""Services whose paths look alike; the others' paths tell them apart."""
 _PREFERENCE = ("arn:", "aws:", "azure:", "gcp:", "k8s:", "container:", "image:", "name:")
 
 
 def names_of(asset: Asset) -> tuple[str, ...]:
     """Every comparable name of an asset, sorted. Without an id, what is shown of it stands in; empty when nothing is."""
     found = {name for given in asset.ids for name in _names(given, asset.provider, asset.account, asset.kind)}
-    if not found and asset.name and asset.account:
-        shown = str(asset.name).lower()
+    shown = str(asset.name).lower()
+    if not found and asset.account and shown not in _NOBODY:
         found.add(f"shown:{asset.provider}/{asset.account}/{asset.region}/{asset.kind}/{shown}")
     return tuple(sorted(found))
 
@@ -63,34 +68,30 @@ def _names(given: str, provider: str, account: str, kind: AssetKind) -> tuple[st
 def _of_arn(arn: str) -> Iterator[str]:
     parts = arn.split(":", 5)
     if len(parts) < 6:
-        yield f"name:{arn}"
         return
-    _, _, service, _, account, resource = parts
+    _, partition, service, region, account, resource = parts
     kind, _, name = resource.replace(":", "/", 1).partition("/")
-    if service == "s3":
-        yield f"aws:s3/{resource.split('/', 1)[0]}"
+    if service == "s3" and not region and not account:
+        yield f"{partition}:s3/{resource.split('/', 1)[0]}"
     elif service in {"iam", "sts"}:
-        yield from _of_iam(account, kind, name)
-    elif service == "lambda":
-        yield f"arn:lambda:{parts[3]}:{account}:{name.split(':')[0]}"
+        yield from _of_iam(partition, account, kind, name)
+    elif service == "lambda" and kind == "function":
+        yield f"arn:lambda:{region}:{account}:{name.split(':')[0]}"
     else:
         yield arn
-    tail = _AWS_OBJECT_AT_END.search(arn)
-    if tail:
+    # Only where the service means it: a session of a role, or a key in a bucket, may carry anybody's instance id.
+    if service == "ec2" and (tail := _AWS_OBJECT_AT_END.search(arn)):
         yield f"aws:{tail[1]}"
-    digest = _IMAGE_DIGEST.search(resource)
-    if digest:
+    if service == "ecr" and (digest := _IMAGE_DIGEST.search(resource)):
         yield f"image:{digest[1]}"
 
 
-def _of_iam(account: str, kind: str, name: str) -> Iterator[str]:
-    """IAM names are unique in an account whatever their path; an assumed role is its role."""
-    if kind == "root":
-        yield f"aws:account/{account}"
-    elif kind == "assumed-role":
-        yield f"aws:iam/{account}/role/{name.split('/')[0]}"
+def _of_iam(partition: str, account: str, kind: str, name: str) -> Iterator[str]:
+    """IAM names are unique in an account whatever their path; an assumed role is its role. Root is no account."""
+    if kind == "assumed-role":
+        yield f"{partition}:iam/{account}/role/{name.split('/')[0]}"
     else:
-        yield f"aws:iam/{account}/{kind}/{name.rsplit('/', 1)[-1]}"
+        yield f"{partition}:iam/{account}/{kind}/{name.rsplit('/', 1)[-1]}".rstrip("/")
 
 
 def _of_gcp(raw: str) -> Iterator[str]:
@@ -100,9 +101,10 @@ def _of_gcp(raw: str) -> Iterator[str]:
             yield f"gcp:storage/{bucket.split('/')[0]}"
             return
     if raw.startswith(("projects/", "//")) or "googleapis.com/" in raw:
-        _, found, path = raw.partition("projects/")
+        before, found, path = raw.partition("projects/")
+        service = next((one for one in _GCP_SERVICES if one in before), "")
         if found:
-            yield f"gcp:{path.lower().rstrip('/')}"
+            yield f"gcp:{service and service + '/'}{path.lower().rstrip('/')}"
         elif raw.startswith("//"):
             yield f"gcp:{raw.lower()}"
 
@@ -119,8 +121,8 @@ def _of_bare(raw: str, provider: str, account: str, kind: AssetKind) -> Iterator
         yield f"aws:{raw}"
     elif _ACCESS_KEY.match(raw):
         yield f"aws:key/{raw}"
-    else:
-        yield _by_kind(raw, provider, account, kind)
+    elif named := _by_kind(raw, provider, account, kind):
+        yield named
 
 
 def _by_kind(raw: str, provider: str, account: str, kind: AssetKind) -> str:
@@ -130,9 +132,9 @@ def _by_kind(raw: str, provider: str, account: str, kind: AssetKind) -> str:
         return f"{provider or 'cloud'}:account/{raw}"
     if kind in {AssetKind.ROLE, AssetKind.USER} and provider == "aws" and account:
         return f"aws:iam/{account}/{kind.value}/{raw}"
-    if kind in _NAMED_ONCE and account:
-        return f"name:{provider}/{account}/{kind.value}/{raw.lower()}"
-    return f"name:{provider}/{account}/{kind.value}/{raw}"
+    if not account:
+        return ""
+    return f"name:{provider}/{account}/{kind.value}/{raw.lower() if kind in _NAMED_ONCE else raw}"
 
 
 def preference(name: str) -> tuple[int, str]:

@@ -6,6 +6,7 @@ What puts a finding into a tier is structure (kind, severity, exposure, exploita
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -46,21 +47,29 @@ def is_hot(finding: Finding, exploited: Exploited) -> bool:
         return weight >= _MEDIUM
     if finding.kind is Kind.VULNERABILITY:
         return _is_hot_vulnerability(finding, exploited)
-    if weight >= int(Severity.CRITICAL) or (Problem.LEAKED_KEY in finding.problems and weight >= _HIGH):
+    if weight >= int(Severity.CRITICAL) or (finding.kind is Kind.TOXIC_COMBINATION and weight >= _HIGH):
         return True
     return weight >= _HIGH and (finding.internet or finding.sensitive or finding.privileged) is True
 
 
 def _is_hot_vulnerability(finding: Finding, exploited: Exploited) -> bool:
-    if finding.internet is not True:
-        return False
-    known = any(one.exploited or exploited(one.cve) for one in finding.vulnerabilities)
+    """Exploited in the wild, unless a platform says the asset cannot be reached; or reachable, grave and likely."""
+    high = finding.severity.weight >= _HIGH
+    if any(one.exploited or exploited(one.cve) for one in finding.vulnerabilities):
+        return finding.internet is True or (finding.internet is None and high)
     likely = any(one.exploit_exists or (one.epss or 0.0) >= _LIKELY_EPSS for one in finding.vulnerabilities)
-    return known or (likely and finding.severity.weight >= _HIGH)
+    return finding.internet is True and likely and high
 
 
 def correlate(findings: Iterable[Finding], exploited: Exploited) -> list[Incident]:
-    """Every finding in exactly one incident, each with the reason it is there."""
+    """Every finding in exactly one incident, each with the reason it is there. Tenants never meet."""
+    by_tenant: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_tenant.setdefault(finding.tenant, []).append(finding)
+    return [one for tenant in sorted(by_tenant) for one in _of_one_tenant(by_tenant[tenant], exploited)]
+
+
+def _of_one_tenant(findings: Iterable[Finding], exploited: Exploited) -> list[Incident]:
     canonical, known = _identified(findings)
     taken = _Taken(known, canonical, exploited)
     taken.attacks()
@@ -75,17 +84,10 @@ def _identified(findings: Iterable[Finding]) -> tuple[Mapping[str, str], dict[st
     ordered = sorted(findings, key=lambda one: one.key)
     names = [finding.asset.aliases for finding in ordered]
     canonical = settle([*names, *(tie.asset.aliases for finding in ordered for tie in finding.ties)])
-    accounts: dict[str, str] = {}
-    for finding in ordered:
-        if finding.asset.account:
-            accounts.setdefault(canonical[finding.asset.aliases[0]], finding.asset.account)
     known = {}
     for finding in ordered:
         own = canonical[finding.asset.aliases[0]]
-        account = finding.asset.account or accounts.get(own, "")
-        if (own, account) != (finding.asset.id, finding.asset.account):
-            finding = replace(finding, asset=replace(finding.asset, id=own, account=account))
-        known[finding.key] = finding
+        known[finding.key] = finding if own == finding.asset.id else replace(finding, asset=replace(finding.asset, id=own))
     return canonical, known
 
 
@@ -139,22 +141,31 @@ class _Taken:
     def _join_assets(self) -> None:
         """What else is known of the assets of a story joins it; what stands next to exactly one story joins that one."""
         own, near = self._assets_of_stories()
-        joined = True
-        while joined:
-            joined = False
-            for finding in list(self.left.values()):
-                group, because = self._story_of(finding, own, near)
-                if group is not None:
-                    self.put(group, finding, because)
-                    for name in self._held(finding):
-                        joined |= own.setdefault(name, group) is group
+        held = {key: self._held(finding) for key, finding in self.left.items()}
+        holders: dict[str, list[str]] = {}
+        for key, names in held.items():
+            for name in names:
+                holders.setdefault(name, []).append(key)
+        waiting = deque(self.left)
+        while waiting:
+            finding = self.left.get(waiting.popleft())
+            if finding is None:
+                continue
+            group, because = self._story_of(finding, held[finding.key], own, near)
+            if group is not None:
+                self.put(group, finding, because)
+                for name in held[finding.key]:
+                    if own.setdefault(name, group) is group:
+                        waiting.extend(holders.pop(name, ()))
 
-    def _story_of(self, finding: Finding, own: Mapping[str, _Group], near: _Near) -> tuple[_Group | None, str]:
+    def _story_of(
+        self, finding: Finding, held: Iterable[str], own: Mapping[str, _Group], near: _Near
+    ) -> tuple[_Group | None, str]:
         asset = finding.asset.id
-        if asset in own:
+        if asset in own and finding.asset.kind not in SHARED_BY_ALL:
             lead = self.leads.get((own[asset].name, asset))
             return own[asset], _same(finding, lead) if lead else f"on an asset of this story: {asset}"
-        for name in self._held(finding):
+        for name in held:
             if name in own:
                 return own[name], f"held by the same identity or touches the same asset: {name}"
         beside = near.get(asset, {})
@@ -201,11 +212,15 @@ class _Taken:
 
     def _join_same_problem(self, told: Mapping[str, tuple[_Group, list[Finding]]]) -> None:
         """The milder telling of a problem another platform rates higher goes where that one went."""
+        by_mark: dict[tuple[str, str], tuple[_Group, Finding]] = {}
+        for group, members in told.values():
+            for one in members:
+                for mark in _marks(one):
+                    by_mark.setdefault((one.asset.id, mark), (group, one))
         for finding in list(self.left.values()):
-            group, others = told.get(finding.asset.id, (None, ()))
-            other = next((one for one in others if _shared(finding, one)), None)
-            if group is not None and other is not None:
-                self.put(group, finding, _same(finding, other))
+            found = next((by_mark[place] for mark in _marks(finding) if (place := (finding.asset.id, mark)) in by_mark), None)
+            if found is not None:
+                self.put(found[0], finding, _same(finding, found[1]))
 
     def backlog(self) -> None:
         """What is quiet, by account."""
@@ -264,6 +279,12 @@ def _shared(one: Finding, other: Finding) -> str:
     return "the same rule" if one.rule and one.rule == other.rule else ""
 
 
+def _marks(finding: Finding) -> list[str]:
+    """By what two claims on one asset are known to be the same problem."""
+    problems = [one.value for one in finding.problems if one is not Problem.VULNERABILITY]
+    return [*sorted({v.cve for v in finding.vulnerabilities}), *problems, *([finding.rule] if finding.rule else [])]
+
+
 def _same(finding: Finding, other: Finding) -> str:
     shared = _shared(finding, other)
     if shared and finding.source != other.source:
@@ -273,6 +294,6 @@ def _same(finding: Finding, other: Finding) -> str:
 
 def _incident(group: _Group, known: Mapping[str, Finding]) -> Incident:
     keys: Sequence[str] = sorted(group.because, key=lambda key: _gravity(known[key]))
-    name = group.name if group.scope == "story" else f"INC-{short_hash(group.name, length=10)}"
+    name = group.name if group.scope == "story" else f"INC-{short_hash(group.name, length=16)}"
     members = tuple(Member(known[key], group.because[key]) for key in keys)
     return Incident(id=name, tenant=members[0].finding.tenant, scope=group.scope, members=members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 
 from isthmus.graph.identity import names_of, preference
@@ -12,15 +13,22 @@ from isthmus.model.findings import Finding
 from isthmus.model.outside import printable
 
 _MOST_TAGS = 32
+_AHEAD = timedelta(hours=1)
 
 
 def normalise(finding: Finding) -> Finding:
     """The finding with the names of its assets, its first and last sight, and the labels of its problem filled in."""
-    seen = finding.first_seen or finding.times.happened
+    times, latest = finding.times, finding.times.received
+    if latest and times.updated and times.updated > latest + _AHEAD:
+        # A source's clock may be ahead, but nobody outranks every later word by dating his own into the future.
+        times = replace(times, updated=latest)
+    seen = finding.first_seen or times.happened
+    last = finding.last_seen or times.updated or seen
     return replace(
         finding,
+        times=times,
         first_seen=seen,
-        last_seen=finding.last_seen or finding.times.updated or seen,
+        last_seen=min(last, latest + _AHEAD) if last and latest else last,
         asset=_alone(_named(finding.asset), finding.key),
         ties=tuple(replace(tie, asset=named) for tie in finding.ties if (named := _named(tie.asset)).aliases),
         problems=problems_of(finding.kind, finding.rule, str(finding.title), finding.asset.kind, finding.attack),

@@ -97,17 +97,22 @@ class Recogniser:
     def _inside(
         self, value: dict[str, Any], place: str, origin: Origin, flawed: bool, depth: int
     ) -> Iterator[Finding | Untrusted]:
-        found = False
+        opened, found = False, False
         for name, inner, spoiled in _opened(value) if depth < _DEEPEST else ():
-            found = True
-            if isinstance(inner, list):
-                for position, item in enumerate(inner):
-                    yield from self._claims(item, f"{place} {name}[{position}]", origin, flawed or spoiled, depth + 1)
-            else:
-                yield from self._claims(inner, f"{place} {name}", origin, flawed or spoiled, depth + 1)
+            opened = True
+            if isinstance(inner, Untrusted):
+                found = True
+                yield Untrusted(inner.reason, f"{place} {name} {inner.place}".rstrip())
+                continue
+            several = isinstance(inner, list)
+            for position, item in enumerate(inner if several else [inner]):
+                found = True
+                at = f"{place} {name}[{position}]" if several else f"{place} {name}"
+                yield from self._claims(item, at, origin, flawed or spoiled, depth + 1)
         if not found:
             keys = ", ".join(printable(str(key))[:40] for key in list(value)[:6]) or "none"
-            yield Untrusted(f"not recognised: no alert we know has these keys ({keys})", place)
+            said = "an envelope with nothing in it" if opened else "not recognised: no alert we know has these keys"
+            yield Untrusted(f"{said} ({keys})", place)
 
 
 def _opened(value: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
@@ -120,10 +125,10 @@ def _opened(value: dict[str, Any]) -> Iterator[tuple[str, Any, bool]]:
         inner = value.get(name)
         if isinstance(inner, str):
             for parsed in _written(inner):
-                yield name, parsed.value, parsed.flawed
+                yield (name, parsed, False) if isinstance(parsed, Untrusted) else (name, parsed.value, parsed.flawed)
 
 
-def _written(text: str) -> Iterator[Parsed]:
+def _written(text: str) -> Iterator[Parsed | Untrusted]:
     """JSON written inside a text field, as queues do it; also in base64, as Pub/Sub does."""
     body = text.encode("utf-8", "replace")
     if not text.lstrip().startswith(("{", "[")):
@@ -132,9 +137,7 @@ def _written(text: str) -> Iterator[Parsed]:
         except (binascii.Error, ValueError):
             return
     if body.lstrip().startswith((b"{", b"[")):
-        for one in records(BytesIO(body), ()):
-            if isinstance(one, Parsed):
-                yield one
+        yield from records(BytesIO(body), ())
 
 
 def _read(shape: Shape, value: dict[str, Any], place: str, origin: Origin, flawed: bool) -> Iterator[Finding | Untrusted]:

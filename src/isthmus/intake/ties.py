@@ -20,6 +20,7 @@ SHARED_BY_ALL = {AssetKind.ACCOUNT, AssetKind.CLUSTER, AssetKind.NETWORK}
 """Everything in an account shares these; sharing them says nothing."""
 
 _STRONG = {"actor", "touches", "runs_on", "owns_key"}
+_MOST_BESIDE = 16
 _STANDING = {"runs_on", "owns_key", "acts_as", "uses_image", "guarded_by"}
 _HOW = {
     "asset": "same asset",
@@ -81,7 +82,7 @@ def standing_beside(findings: Iterable[Finding], canonical: Mapping[str, str]) -
                     # A profile mostly carries a role of its own name: good enough to stand beside, not to be the same.
                     role = name.replace("/instance-profile/", "/role/")
                     found[finding.asset.id].add(Handle(role, tie.how, False))
-    return {asset: tuple(sorted(near, key=lambda one: (one.name, one.how))) for asset, near in found.items()}
+    return {asset: tuple(sorted(near, key=lambda one: (one.name, one.how))[:_MOST_BESIDE]) for asset, near in found.items()}
 
 
 def handles(finding: Finding, canonical: Mapping[str, str], beside: Beside) -> Iterator[Handle]:

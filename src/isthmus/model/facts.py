@@ -41,6 +41,7 @@ ABOUT = (
     "criticality",
     "owner",
     "fix",
+    "fold",
 )
 
 

@@ -69,4 +69,4 @@ class Incident:
 
 def incident_id(keys: list[str]) -> str:
     """A name that depends only on which findings are in it, not on the order they came."""
-    return f"INC-{short_hash(min(keys), length=10)}"
+    return f"INC-{short_hash(min(keys), length=16)}"

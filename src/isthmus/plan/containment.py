@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ from isthmus.model.plans import Action
 from isthmus.model.severity import Severity
 from isthmus.plan.targets import cloud_of, target_of
 
-_MOST_TARGETS = 8
+_MOST_TARGETS = 50
+_PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _HANDS = {"actor", "acts_as", "runs_on"}
 _IDENTITIES = {AssetKind.ROLE, AssetKind.USER, AssetKind.SERVICE_ACCOUNT}
 
@@ -131,7 +133,7 @@ def _fitting(asset: Asset, need: str) -> list[Ability]:
 
 def _parameters(asset: Asset) -> dict[str, str]:
     given = {"account": asset.account, "region": asset.region}
-    return {name: value for name, value in given.items() if value}
+    return {name: value for name, value in given.items() if _PLACE.fullmatch(value)}
 
 
 def _case(incident: Incident, facts: Sequence[Fact]) -> dict[str, str]:

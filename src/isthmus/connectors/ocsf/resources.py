@@ -35,11 +35,12 @@ def place_of(record: Record) -> Place:
 
 
 def identity(uid: str, place: Place, resource: str, *more: str) -> str:
-    """An ARN alone; any other uid, as some are given twice, with account, region, resource and what else makes the problem
-    what it is. Kubernetes findings have an account in one report of Prowler's and none in the other: there it stays out.
+    """The uid with account, region, resource and what else makes the problem what it is: some are given twice, and whoever
+    sends findings chooses their uid. Kubernetes findings have an account in one report of Prowler's and none in the other:
+    there it stays out.
     """
     where = ("", "") if place.provider in ("", "kubernetes") else (place.account, place.region)
-    return uid if uid.startswith("arn:") else "|".join((uid, *where, resource, *more))
+    return "|".join((uid, *where, resource, *more))
 
 
 def ids_of(kind: AssetKind, uid: str, place: Place) -> tuple[str, ...]:

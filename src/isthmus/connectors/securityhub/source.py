@@ -181,9 +181,8 @@ def _region(record: Record) -> str:
 
 
 def _source_id(record: Record) -> str:
-    """`Id`, which is an ARN for what AWS makes. A partner's id is unique for its product only."""
-    own, product = needed(text(record, "Id"), "Id"), text(record, "ProductArn")
-    return own if own.startswith("arn:") else f"{product}/{own}"
+    """`Id` within its product and account: whoever imports findings chooses their `Id`, and may choose another's."""
+    return f"{text(record, 'AwsAccountId')}/{text(record, 'ProductArn')}/{needed(text(record, 'Id'), 'Id')}"
 
 
 def _internet(record: Record, kind: Kind) -> bool | None:

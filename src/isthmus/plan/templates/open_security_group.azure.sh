@@ -1,2 +1,2 @@
-az network nsg show --ids {{ target }} \
+az network nsg show --ids "{{ target }}" \
   --query "securityRules[?access=='Allow' && direction=='Inbound' && (sourceAddressPrefix=='*' || sourceAddressPrefix=='Internet')]"

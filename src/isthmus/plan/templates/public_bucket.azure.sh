@@ -1,1 +1,1 @@
-az storage account update --ids {{ target }} --allow-blob-public-access false
+az storage account update --ids "{{ target }}" --allow-blob-public-access false
