@@ -70,7 +70,7 @@ def _statements(finding: Finding, intel: Intel, estate: Estate, quiet: bool) -> 
         if said is not None:
             yield about, "true" if said else "false", _OF_A_KIND
     for one in finding.vulnerabilities:
-        yield from () if quiet else _of_vulnerability(one, intel)
+        yield from () if quiet or not one.cve else _of_vulnerability(one, intel)
     yield from _of_account(finding, estate)
 
 
@@ -173,7 +173,7 @@ def _of_intel(about: str, value: str, finding: Finding, intel: Intel) -> Fact:
     texts = {
         "exploited": f"{finding.source} says {cve} is exploited in the wild",
         "exploit": f"{finding.source} says an exploit for {cve} is public",
-        "epss": f"{cve} has an exploitation probability of {value.split()[0]} in the next 30 days",
+        "epss": f"{cve} has an exploitation probability of {value[:4]} in the next 30 days",
         "cvss": f"CVSS base score {value.lstrip('0') or '0'} for '{finding.title}'",
         "fix": f"{finding.source} says {value.partition(' ')[2] or cve} fixes {cve}",
     }

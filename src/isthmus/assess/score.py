@@ -42,8 +42,8 @@ def _raising(incident: Incident, facts: Sequence[Fact]) -> Iterator[Reason]:
     yield from _exploitation(facts)
     yield from _standing(facts)
     yield from _estate(facts)
-    sources = {finding.source for finding in incident.findings}
-    if incident.scope == "story" and len(sources) > 1:
+    sources = {finding.source for finding in incident.findings} if incident.scope == "story" else set()
+    if len(sources) > 1:
         first = [next(one.id for one in facts if one.source == source) for source in sorted(sources) if _any(facts, source)]
         yield Reason(f"{len(sources)} platforms tell of it: {', '.join(sorted(sources))}", 4, tuple(first))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from isthmus.graph.identity import settle
 from isthmus.intake.ties import SHARED_BY_ALL, handles, linked, standing_beside
@@ -23,6 +24,7 @@ Exploited = Callable[[str], bool]
 
 _HIGH, _MEDIUM = int(Severity.HIGH), int(Severity.MEDIUM)
 _LIKELY_EPSS = 0.1
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -239,10 +241,10 @@ def _is_problem(finding: Finding) -> bool:
     return finding.kind is not Kind.VULNERABILITY and finding.severity.weight >= _HIGH and finding.asset.kind in _DOORS
 
 
-def _gravity(finding: Finding) -> tuple[bool, int, str, str]:
-    """Gravest first: threats, then severity, then the earliest."""
+def _gravity(finding: Finding) -> tuple[bool, int, datetime, str]:
+    """Gravest first: threats, then severity, then the earliest; one without a time comes last among its equals."""
     seen = finding.first_seen or finding.times.happened
-    return finding.kind is not Kind.THREAT, -finding.severity.weight, seen.isoformat() if seen else "", finding.key
+    return finding.kind is not Kind.THREAT, -finding.severity.weight, seen or _LATEST, finding.key
 
 
 _DOORS = {

@@ -126,25 +126,27 @@ def _best(one: Finding | None, other: Finding | None) -> Finding | None:
 
 
 class Reducer:
-    """Folds tellings by key, and counts the repeats."""
+    """Folds tellings by key, and counts the repeats. What was told once is kept as it came."""
 
     def __init__(self) -> None:
-        self._tellings: dict[str, Telling] = {}
+        self._tellings: dict[str, Finding | Telling] = {}
         self.repeats = 0
 
     def add(self, finding: Finding) -> None:
         """Take one more telling."""
-        key, told = finding.key, telling(finding)
+        key = finding.key
         known = self._tellings.get(key)
         if known is None:
-            self._tellings[key] = told
-        else:
-            self.repeats += 1
-            self._tellings[key] = known.merged(told)
+            self._tellings[key] = finding
+            return
+        self.repeats += 1
+        before = known if isinstance(known, Telling) else telling(known)
+        self._tellings[key] = before.merged(telling(finding))
 
     def findings(self) -> list[Finding]:
         """Each finding once, in the order of their keys."""
-        return [self._tellings[key].finding() for key in sorted(self._tellings)]
+        known = (self._tellings[key] for key in sorted(self._tellings))
+        return [one.finding() if isinstance(one, Telling) else one for one in known]
 
     def __len__(self) -> int:
         return len(self._tellings)
