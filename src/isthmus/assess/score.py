@@ -135,5 +135,5 @@ def _estate(facts: Sequence[Fact]) -> Iterator[Reason]:
 
 def _ceilings(incident: Incident, facts: Sequence[Fact]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
     if incident.scope == "backlog":
-        yield "ceiling: quiet, without attack, exploitation or exposure", BACKLOG_CEILING, _ids(about(facts, "severity"))
+        yield "ceiling: quiet, without attack or exploitation", BACKLOG_CEILING, _ids(about(facts, "severity"))
     yield "ceiling: a score ends at 100", HIGHEST, _ids(about(facts, "severity"))

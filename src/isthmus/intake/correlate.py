@@ -231,7 +231,7 @@ class _Taken:
             place = asset.account or f"{asset.provider or finding.source}, account not given"
             name = f"backlog {finding.tenant} {place}"
             group = self.groups.get(name) or _Group("backlog", name)
-            self.put(group, finding, f"quiet: no sign of attack, exploitation or exposure; kept with account {place}")
+            self.put(group, finding, f"quiet: no sign of attack or exploitation; kept with account {place}")
 
 
 def _is_problem(finding: Finding) -> bool:
