@@ -6,7 +6,8 @@ import asyncio
 import gc
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -32,7 +33,6 @@ from isthmus.settings import Settings
 from isthmus.settings import load as load_settings
 
 _PIPED = 132
-_GARBAGE_AFTER = 100_000
 REJECTED = 3
 """Exit code when something was rejected and the rest was triaged."""
 
@@ -85,12 +85,9 @@ def run(
 
     With `marked`, each incident says whether it is new since `before`.
     """
-    # Findings live until the answer is written: looking through them again and again for garbage finds none.
-    gc.freeze()
-    gc.set_threshold(_GARBAGE_AFTER)
     parts = assembly.parts(settings, intel_folder())
     intake = pipeline.Intake(parts)
-    with _progress() as progress:
+    with _keeping_everything(), _progress() as progress:
         task = progress.add_task("reading")
         for export in exports.exports(paths):
             progress.update(task, description=f"reading {export.name} ({intake.seen} claims so far)")
@@ -103,6 +100,16 @@ def run(
         Console(stderr=True).print("isthmus: nothing to read was found in these paths", style="yellow")
     states = {one.id: seen.since(one, before) if marked else None for one in done.incidents}
     return report.document(done, parts.intel.tables, at, states), done
+
+
+@contextmanager
+def _keeping_everything() -> Iterator[None]:
+    """Without the cyclic collector: findings live until the answer is written, and looking for garbage finds none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _progress() -> Progress:
