@@ -179,8 +179,3 @@ def _of_intel(about: str, value: str, finding: Finding, intel: Intel) -> Fact:
     }
     source = "EPSS" if about == "epss" and cve in intel.epss else finding.source
     return fact(about, value, texts[about], source, finding.times.updated, asset)
-
-
-def about(facts: Iterable[Fact], name: str, value: str | None = None) -> tuple[Fact, ...]:
-    """The facts of one kind, and of one value where given."""
-    return tuple(one for one in facts if one.about == name and (value is None or one.value == value))

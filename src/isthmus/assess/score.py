@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from isthmus.assess.enrich import about
 from isthmus.model.assessment import Reason
 from isthmus.model.estate import Criticality, Environment
-from isthmus.model.facts import Fact
+from isthmus.model.facts import Fact, Index, about, indexed
 from isthmus.model.incidents import Incident
 from isthmus.model.severity import Severity
 
@@ -25,8 +24,9 @@ _EACH_FURTHER, _MOST_FURTHER = 6, 24
 _MEDIUM = 3
 
 
-def reasons_for(incident: Incident, facts: Sequence[Fact]) -> tuple[Reason, ...]:
+def reasons_for(incident: Incident, given: Sequence[Fact]) -> tuple[Reason, ...]:
     """Why the score is what it is; the points add up to it and stay between 0 and 100."""
+    facts = indexed(given)
     raised = [reason for reason in _raising(incident, facts) if reason.points]
     total = sum(reason.points for reason in raised)
     for text, ceiling, cites in _ceilings(incident, facts):
@@ -36,7 +36,7 @@ def reasons_for(incident: Incident, facts: Sequence[Fact]) -> tuple[Reason, ...]
     return tuple(raised)
 
 
-def _raising(incident: Incident, facts: Sequence[Fact]) -> Iterator[Reason]:
+def _raising(incident: Incident, facts: Index) -> Iterator[Reason]:
     yield _severity(facts)
     yield from _threats(facts)
     yield from _exploitation(facts)
@@ -44,19 +44,16 @@ def _raising(incident: Incident, facts: Sequence[Fact]) -> Iterator[Reason]:
     yield from _estate(facts)
     sources = {finding.source for finding in incident.findings} if incident.scope == "story" else set()
     if len(sources) > 1:
-        first = [next(one.id for one in facts if one.source == source) for source in sorted(sources) if _any(facts, source)]
+        told = {one.source: one.id for told in reversed(list(facts.values())) for one in reversed(told)}
+        first = [told[source] for source in sorted(sources) if source in told]
         yield Reason(f"{len(sources)} platforms tell of it: {', '.join(sorted(sources))}", 4, tuple(first))
-
-
-def _any(facts: Sequence[Fact], source: str) -> bool:
-    return any(one.source == source for one in facts)
 
 
 def _ids(facts: Sequence[Fact]) -> tuple[str, ...]:
     return tuple(one.id for one in facts[:3])
 
 
-def _severity(facts: Sequence[Fact]) -> Reason:
+def _severity(facts: Index) -> Reason:
     words = [one.value for one in about(facts, "severity")]
     if not words:
         return Reason("all of it was ordered by ourselves", ORDERED, _ids(about(facts, "expected")))
@@ -70,7 +67,7 @@ def threat_weight(one: Fact) -> int:
     return int(one.value.split(" ", 1)[0])
 
 
-def _threats(facts: Sequence[Fact]) -> Iterator[Reason]:
+def _threats(facts: Index) -> Iterator[Reason]:
     """One detection may be wrong; each further sort of detection in the same story makes it surer that it is not."""
     seen = sorted(about(facts, "threat"), key=threat_weight, reverse=True)
     if not seen or not _THREAT[threat_weight(seen[0])]:
@@ -88,7 +85,7 @@ def _threats(facts: Sequence[Fact]) -> Iterator[Reason]:
         yield Reason(f"{len(different)} different detections in one story", points, _ids(different))
 
 
-def _exploitation(facts: Sequence[Fact]) -> Iterator[Reason]:
+def _exploitation(facts: Index) -> Iterator[Reason]:
     reachable = about(facts, "internet", "true")
     exploited = about(facts, "exploited")
     if exploited and reachable:
@@ -104,7 +101,7 @@ def _exploitation(facts: Sequence[Fact]) -> Iterator[Reason]:
         yield Reason(f"CVSS {scores[0].value.lstrip('0')}", 4 if scores[0].value >= "09.0" else 2, _ids(scores)[:1])
 
 
-def _standing(facts: Sequence[Fact]) -> Iterator[Reason]:
+def _standing(facts: Index) -> Iterator[Reason]:
     for name, text, points in (
         ("internet", "reachable from the internet", 10),
         ("sensitive", "sensitive data within reach", 10),
@@ -119,7 +116,7 @@ def _standing(facts: Sequence[Fact]) -> Iterator[Reason]:
         yield Reason("a secret lies where it should not", 6, _ids(secrets))
 
 
-def _estate(facts: Sequence[Fact]) -> Iterator[Reason]:
+def _estate(facts: Index) -> Iterator[Reason]:
     critical = about(facts, "criticality", Criticality.HIGH)
     if critical:
         yield Reason("of high criticality to the business", 8, _ids(critical))
@@ -133,7 +130,7 @@ def _estate(facts: Sequence[Fact]) -> Iterator[Reason]:
             return
 
 
-def _ceilings(incident: Incident, facts: Sequence[Fact]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+def _ceilings(incident: Incident, facts: Index) -> Iterator[tuple[str, int, tuple[str, ...]]]:
     if incident.scope == "backlog":
         yield "ceiling: quiet, without attack or exploitation", BACKLOG_CEILING, _ids(about(facts, "severity"))
     yield "ceiling: a score ends at 100", HIGHEST, _ids(about(facts, "severity"))

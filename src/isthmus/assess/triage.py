@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from isthmus.assess.enrich import about
 from isthmus.assess.score import reasons_for, threat_weight
 from isthmus.assess.ssvc import priority
 from isthmus.model.assessment import Assessment, Confidence, Verdict
 from isthmus.model.estate import Criticality, Environment
-from isthmus.model.facts import Fact, Sentence
+from isthmus.model.facts import Fact, Index, Sentence, about, indexed
 from isthmus.model.findings import Finding, Kind
 from isthmus.model.incidents import Incident
 from isthmus.model.problems import Problem
@@ -17,14 +16,14 @@ from isthmus.model.problems import Problem
 _HIGH, _MEDIUM = 4, 3
 
 
-def assess(incident: Incident, facts: Sequence[Fact]) -> Assessment:
+def assess(incident: Incident, given: Sequence[Fact]) -> Assessment:
     """What these facts make of the incident. Pure: the same facts give the same assessment."""
-    reasons = reasons_for(incident, facts)
+    facts, reasons = indexed(given), reasons_for(incident, given)
     missing = tuple(_missing(incident, facts))
     return Assessment(
         score=sum(reason.points for reason in reasons),
         reasons=reasons,
-        priority=priority(facts),
+        priority=priority(given),
         verdict=_verdict(incident, facts),
         confidence=_confidence(incident, facts, missing),
         missing=missing,
@@ -34,7 +33,7 @@ def assess(incident: Incident, facts: Sequence[Fact]) -> Assessment:
     )
 
 
-def _verdict(incident: Incident, facts: Sequence[Fact]) -> Verdict:
+def _verdict(incident: Incident, facts: Index) -> Verdict:
     """Who read a configuration or a package list is believed; a detection when it is grave or not alone.
 
     Only what consists of ordered detections and nothing else is benign.
@@ -49,14 +48,14 @@ def _verdict(incident: Incident, facts: Sequence[Fact]) -> Verdict:
     return Verdict.UNDETERMINED if only_quiet_detections else Verdict.TRUE_POSITIVE
 
 
-def _corroborated(incident: Incident, facts: Sequence[Fact]) -> bool:
+def _corroborated(incident: Incident, facts: Index) -> bool:
     if incident.scope != "story":
         return False
     several = sum(threat_weight(one) >= _MEDIUM for one in about(facts, "threat")) > 1
     return several or len({finding.source for finding in incident.findings}) > 1
 
 
-def _confidence(incident: Incident, facts: Sequence[Fact], missing: Sequence[str]) -> Confidence:
+def _confidence(incident: Incident, facts: Index, missing: Sequence[str]) -> Confidence:
     if incident.scope == "backlog":
         return Confidence.LOW
     if _corroborated(incident, facts):
@@ -65,7 +64,7 @@ def _confidence(incident: Incident, facts: Sequence[Fact], missing: Sequence[str
     return Confidence.LOW if weak or len(missing) > 3 else Confidence.MEDIUM
 
 
-def _missing(incident: Incident, facts: Sequence[Fact]) -> Iterator[str]:
+def _missing(incident: Incident, facts: Index) -> Iterator[str]:
     """What would make us surer, named so that somebody can go and get it."""
     if not about(facts, "internet"):
         yield "whether it can be reached from the internet"
@@ -85,7 +84,7 @@ def _ids(facts: Sequence[Fact], most: int = 3) -> tuple[str, ...]:
     return tuple(one.id for one in facts[:most])
 
 
-def _summary(incident: Incident, facts: Sequence[Fact]) -> Iterator[Sentence]:
+def _summary(incident: Incident, facts: Index) -> Iterator[Sentence]:
     sources = sorted({finding.source for finding in incident.findings})
     assets = {finding.asset.id for finding in incident.findings}
     yield Sentence(
@@ -112,7 +111,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _impact(facts: Sequence[Fact]) -> Iterator[Sentence]:
+def _impact(facts: Index) -> Iterator[Sentence]:
     said = False
     for name, value, text in (
         ("sensitive", "true", "Sensitive data is within reach."),
@@ -140,7 +139,7 @@ _CAUSES = {
 }
 
 
-def _root_cause(incident: Incident, facts: Sequence[Fact]) -> Iterator[Sentence]:
+def _root_cause(incident: Incident, facts: Index) -> Iterator[Sentence]:
     """The most likely door: an exploited or open weakness on an asset of the story; else the weakness itself; else unknown."""
     threats = bool(about(facts, "threat"))
     for finding in incident.findings[:200]:
@@ -157,11 +156,11 @@ def _root_cause(incident: Incident, facts: Sequence[Fact]) -> Iterator[Sentence]
         yield Sentence("The weakness itself, as the platform describes it.", _ids(about(facts, "severity"), 1))
 
 
-def _of_asset(facts: Sequence[Fact], finding: Finding) -> tuple[Fact, ...]:
-    return tuple(one for one in facts if one.asset == finding.asset.id and one.about != "owner")
+def _of_asset(facts: Index, finding: Finding) -> tuple[Fact, ...]:
+    return tuple(one for name, told in facts.items() if name != "owner" for one in told if one.asset == finding.asset.id)
 
 
-def _cause_in(finding: Finding, facts: Sequence[Fact]) -> str:
+def _cause_in(finding: Finding, facts: Index) -> str:
     if finding.kind is Kind.VULNERABILITY:
         exploited = {one.value for one in about(facts, "exploited")}
         for one in finding.vulnerabilities:
