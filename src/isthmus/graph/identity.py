@@ -131,10 +131,10 @@ def _by_kind(raw: str, provider: str, account: str, kind: AssetKind) -> str:
     if kind is AssetKind.ACCOUNT and raw == account:
         return f"{provider or 'cloud'}:account/{raw}"
     if kind in {AssetKind.ROLE, AssetKind.USER} and provider == "aws" and account:
-        return f"aws:iam/{account}/{kind.value}/{raw}"
+        return f"aws:iam/{account}/{kind}/{raw}"
     if not account:
         return ""
-    return f"name:{provider}/{account}/{kind.value}/{raw.lower() if kind in _NAMED_ONCE else raw}"
+    return f"name:{provider}/{account}/{kind}/{raw.lower() if kind in _NAMED_ONCE else raw}"
 
 
 def preference(name: str) -> tuple[int, str]:

@@ -283,7 +283,7 @@ def _shared(one: Finding, other: Finding) -> str:
 
 def _marks(finding: Finding) -> list[str]:
     """By what two claims on one asset are known to be the same problem."""
-    problems = [one.value for one in finding.problems if one is not Problem.VULNERABILITY]
+    problems = [one for one in finding.problems if one is not Problem.VULNERABILITY]
     return [*sorted({v.cve for v in finding.vulnerabilities}), *problems, *([finding.rule] if finding.rule else [])]
 
 

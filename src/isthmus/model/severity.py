@@ -17,12 +17,15 @@ class Severity(IntEnum):
 
     @property
     def word(self) -> str:
-        return self.name.lower()
+        return _WORDS[self]
 
     @property
     def weight(self) -> int:
         """For comparison: what we do not understand counts as high."""
         return int(Severity.HIGH) if self is Severity.UNKNOWN else int(self)
+
+
+_WORDS = {one: one.name.lower() for one in Severity}
 
 
 class Status(StrEnum):
