@@ -7,23 +7,19 @@ What puts a finding into a tier is structure (kind, severity, exposure, exploita
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from isthmus.graph.identity import settle
+from isthmus.intake.tiers import Exploited, fold_of, is_hot, is_problem
 from isthmus.intake.ties import SHARED_BY_ALL, handles, linked, standing_beside
-from isthmus.model.assets import AssetKind
 from isthmus.model.findings import Finding, Kind, short_hash
 from isthmus.model.incidents import Incident, Member, incident_id
 from isthmus.model.problems import Problem
 from isthmus.model.severity import Severity
 
-Exploited = Callable[[str], bool]
-"""Whether a CVE is on the list of those exploited in the wild."""
-
 _HIGH, _MEDIUM = int(Severity.HIGH), int(Severity.MEDIUM)
-_LIKELY_EPSS = 0.1
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -38,29 +34,6 @@ class _Group:
 
 _Near = dict[str, dict[str, _Group]]
 """Assets that stand next to stories, and which."""
-
-
-def is_hot(finding: Finding, exploited: Exploited) -> bool:
-    """Whether a finding by itself makes its asset a story: an attack, a leaked key, an open door to something that matters."""
-    weight = finding.severity.weight
-    if finding.kind is Kind.THREAT:
-        return weight >= _HIGH
-    if finding.kind is Kind.SECRET:
-        return weight >= _MEDIUM
-    if finding.kind is Kind.VULNERABILITY:
-        return _is_hot_vulnerability(finding, exploited)
-    if weight >= int(Severity.CRITICAL) or (finding.kind is Kind.TOXIC_COMBINATION and weight >= _HIGH):
-        return True
-    return weight >= _HIGH and (finding.internet or finding.sensitive or finding.privileged) is True
-
-
-def _is_hot_vulnerability(finding: Finding, exploited: Exploited) -> bool:
-    """Exploited in the wild, unless a platform says the asset cannot be reached; or reachable, grave and likely."""
-    high = finding.severity.weight >= _HIGH
-    if any(one.exploited or exploited(one.cve) for one in finding.vulnerabilities):
-        return finding.internet is True or (finding.internet is None and high)
-    likely = any(one.exploit_exists or (one.epss or 0.0) >= _LIKELY_EPSS for one in finding.vulnerabilities)
-    return finding.internet is True and likely and high
 
 
 def correlate(findings: Iterable[Finding], exploited: Exploited) -> list[Incident]:
@@ -201,11 +174,11 @@ class _Taken:
         """Single detections and high weaknesses of doors: by asset, and the same sort in an account as one."""
         by_asset: dict[str, list[Finding]] = {}
         for finding in self.left.values():
-            if _is_problem(finding):
+            if is_problem(finding):
                 by_asset.setdefault(finding.asset.id, []).append(finding)
         told = {}
         for asset, members in by_asset.items():
-            label = _label(min(members, key=_gravity))
+            label = fold_of(min(members, key=_gravity))
             told[asset] = group, _ = self.groups.get(label) or _Group("problem", label), members
             for finding in members:
                 first = not group.because
@@ -234,36 +207,10 @@ class _Taken:
             self.put(group, finding, f"quiet: no sign of attack or exploitation; kept with account {place}")
 
 
-def _is_problem(finding: Finding) -> bool:
-    """A detection nobody else confirms, or a high weakness of a door: more than backlog, less than a story."""
-    if finding.kind is Kind.THREAT:
-        return finding.severity.weight >= _MEDIUM
-    return finding.kind is not Kind.VULNERABILITY and finding.severity.weight >= _HIGH and finding.asset.kind in _DOORS
-
-
 def _gravity(finding: Finding) -> tuple[bool, int, datetime, str]:
     """Gravest first: threats, then severity, then the earliest; one without a time comes last among its equals."""
     seen = finding.first_seen or finding.times.happened
     return finding.kind is not Kind.THREAT, -finding.severity.weight, seen or _LATEST, finding.key
-
-
-_DOORS = {
-    AssetKind.BUCKET: "data stores",
-    AssetKind.DATABASE: "data stores",
-    AssetKind.ROLE: "identities",
-    AssetKind.USER: "identities",
-    AssetKind.ACCESS_KEY: "identities",
-    AssetKind.SERVICE_ACCOUNT: "identities",
-    AssetKind.SECURITY_GROUP: "network",
-    AssetKind.LOAD_BALANCER: "network",
-}
-"""What stands between the world and the estate, by the kind of asset and not by anybody's words for the problem."""
-
-
-def _label(finding: Finding) -> str:
-    """What folds with it: single detections, or weaknesses of one sort of asset, of one account."""
-    what = "single detections" if finding.kind is Kind.THREAT else _DOORS[finding.asset.kind]
-    return f"{finding.tenant} {finding.asset.account or finding.asset.id} {what}"
 
 
 def _lead(finding: Finding) -> str:
