@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-dev demo test lint bench fuzz quality docs clean
+.PHONY: setup setup-dev demo test lint bench fuzz quality breaks docs clean
 
 $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Isthmus needs Python 3.11 or newer; set PYTHON=python3.x") if sys.version_info < (3, 11) else None'
@@ -44,11 +44,15 @@ bench: $(VENV)/.dev
 
 ## 20,000 mutated payloads; a lane of its own.
 fuzz: $(VENV)/.dev
-	@$(BIN)/python bench/mutations.py $(ARGS)
+	@PYTHONPATH=. $(BIN)/python bench/mutations.py $(ARGS)
 
 ## The lab over thirty seeds, beside a plain severity sort.
 quality: $(VENV)/.dev
 	@$(BIN)/python bench/quality.py $(ARGS)
+
+## Break the code on purpose, in copies, and see what catches it.
+breaks: $(VENV)/.dev
+	@$(BIN)/python bench/breaks.py
 
 ## Rebuild the reference pages from the code.
 docs: $(VENV)/.dev
