@@ -31,12 +31,13 @@ from isthmus.model.estate import NOTHING_KNOWN, Estate
 from isthmus.model.findings import Finding
 from isthmus.model.incidents import Incident, Round
 from isthmus.model.intel import NO_INTEL, Intel
+from isthmus.model.outside import printable
 from isthmus.model.plans import Plan
 from isthmus.model.triage import Triage
 from isthmus.plan.containment import containment
 from isthmus.plan.remedies import remedies
 
-_KEPT, _REASON = 10_000, 60
+_KEPT, _REASON, _LONGEST_PLACE = 10_000, 60, 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class Intake:
 
     def _refuse(self, name: str, place: str, reason: str) -> None:
         """Each rejection is counted; the first of them are kept with their place, the others by file and reason."""
+        # Keys of a record are outside text too: a place or a reason may name one.
+        place, reason = printable(place[:_LONGEST_PLACE]), printable(reason[:_LONGEST_PLACE])
         self._refused += 1
         if len(self._rejected) < _KEPT:
             self._rejected.append(Rejection(name, place, reason))

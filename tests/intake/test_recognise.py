@@ -85,3 +85,17 @@ def test_lone_surrogates_and_escapes_never_leave_the_reader() -> None:
     found = intake(json.dumps(one).encode()).findings()
     assert str(found[0].title).isprintable()
     str(found[0].title).encode()
+
+
+def test_keys_are_outside_text_too() -> None:
+    one = told("prisma", finding(Kind.THREAT, asset(), "x"))
+    (rejected,) = intake(json.dumps({"bad \ud800\x1b[31m key": 1, **{f"k{n}": one for n in range(2)}}).encode()).rejected
+    assert rejected.reason.isprintable()
+    grouped = {
+        "_id": "1",
+        "time": "2026-03-01T00:00:00Z",
+        "total": 1,
+        "audits": {"un\ud800\x1b[2J": {"count": 1, "audits": [{}]}},
+    }
+    for row in intake(json.dumps({**grouped, "resource": {}, "collections": []}).encode()).rejected:
+        assert f"{row.position}{row.reason}".isprintable()
