@@ -80,8 +80,8 @@ BREAKS = (
     Break(
         "a rejection is dropped",
         "src/isthmus/pipeline.py",
-        "self.rejected.append(Rejection(name, claim",
-        "(Rejection(name, claim",
+        "self._refuse(name, claim.place, claim.reason)",
+        "pass",
         INTAKE,
     ),
     Break(
