@@ -1,7 +1,8 @@
 """What sort of problem a claim is about, from the vendor's rule name and title.
 
 These labels explain, merge the same problem told by two platforms, and pick a remedy. A claim gets every label that
-fits, so added words can only add labels; score, verdict and priority never read them.
+fits. Words can add a label, and by pushing others apart or past the first 400 characters take one away; that costs a
+remedy's text at most, for tier, score, verdict, priority and steps never read labels.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Findings become incidents: attacks first, then grave risks by asset, then one problem on many assets, then the rest.
 
 Everything here is a function of the set of findings: the same findings in another order give the same incidents.
-What puts a finding into a tier is structure (kind, severity, exposure, exploitation, ties); words can only add labels.
+What puts a finding into a tier is structure (kind, severity, exposure, exploitation, ties), never words.
 """
 
 from __future__ import annotations
