@@ -2,7 +2,7 @@
 
 These labels explain, merge the same problem told by two platforms, and pick a remedy. A claim gets every label that
 fits. Words can add a label, and by pushing others apart or past the first 400 characters take one away; that costs a
-remedy's text at most, for tier, score, verdict, priority and steps never read labels.
+remedy's text, or that a milder telling joins a graver one; tier, score, verdict, priority and steps never read labels.
 """
 
 from __future__ import annotations
