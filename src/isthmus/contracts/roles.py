@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from isthmus.contracts.reading import Record
-from isthmus.model.assets import Asset
+from isthmus.model.cases import Case, CaseRecord
 from isthmus.model.deliveries import Origin
 from isthmus.model.errors import Untrusted
-from isthmus.model.facts import Fact
 from isthmus.model.findings import Finding, Kind
-from isthmus.model.incidents import Incident
-from isthmus.model.plans import Action, Outcome, Preview
+from isthmus.model.plans import Action, Outcome, Preview, Target
 
 Claims = Iterator[Finding | Untrusted]
 
@@ -78,36 +77,119 @@ class Simulator(Protocol):
         ...
 
 
-class ContextProvider(Protocol):
-    """Tells us more about an asset."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of what is new: payloads as `Source` reads them, where to go on, and whether there is more right now."""
 
-    async def facts(self, asset: Asset) -> Sequence[Fact]: ...
+    payloads: tuple[dict[str, Any], ...]
+    cursor: str
+    more: bool
+
+
+class Pollable(Protocol):
+    """A platform that can be asked what is new, so that nobody has to reach us from outside."""
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """What can be asked for, each with a cursor of its own."""
+        ...
+
+    async def since(self, stream: str, cursor: str) -> Page:
+        """What came after the cursor; an empty cursor begins at the instance's configured lookback.
+
+        The cursor is opaque, safe to store, and safe to use again: nothing is skipped, what repeats is deduplicated later.
+        """
+        ...
+
+
+class Refetcher(Protocol):
+    """A platform that can be asked about one alert. A webhook is a hint; this is the alert."""
+
+    async def refetch(self, source_id: str) -> tuple[dict[str, Any], ...]:
+        """The alert as the platform's API tells it today, in payloads `Source` reads under the same `source_id`.
+
+        Raises `Refused` when the platform does not know it, or when the id cannot be one of its own.
+        """
+        ...
 
 
 class Inventory(Protocol):
-    """The only origin of handles, and of what policy may know about a target. Raises `Refused` for what it does not hold."""
+    """The only origin of handles, and of what policy may know about a target."""
 
-    async def resolve(self, asset: Asset) -> Asset: ...
+    async def resolve(self, action: Action) -> Target:
+        """The one thing this action is for, read from the platform itself.
 
-
-class CaseSink(Protocol):
-    """Keeps the case where people work. Idempotent; returns the link."""
-
-    async def put(self, incident: Incident) -> str: ...
-
-
-class Notifier(Protocol):
-    """Gets a person's attention."""
-
-    async def tell(self, incident: Incident) -> None: ...
+        Raises `Refused` when it does not exist here, is not of the kind the ability is for, or the id is no id.
+        `environment`, `criticality`, `owner` and `crown_jewel` are left at their defaults: the line fills them.
+        """
+        ...
 
 
 class Actuator(Protocol):
-    """Changes the customer's estate; the only role that may. Nothing unpreviewed can be applied."""
+    """Changes the customer's estate; the only role that may. Nothing unpreviewed can be applied.
+
+    Every ability converges: applying it twice is applying it once. Only `act` calls `apply` and `undo`.
+    """
 
     @property
     def abilities(self) -> tuple[str, ...]: ...
-    async def preview(self, action: Action) -> Preview: ...
-    async def apply(self, preview: Preview) -> Outcome: ...
-    async def verify(self, preview: Preview) -> Outcome: ...
-    async def undo(self, preview: Preview) -> Outcome: ...
+    async def preview(self, action: Action, target: Target, at: datetime) -> Preview:
+        """Reads and writes nothing. `already` when there is nothing left to change."""
+        ...
+
+    async def apply(self, preview: Preview, token: str, at: datetime) -> Outcome:
+        """Makes the change and reads it back: DONE, ALREADY, FAILED, or UNPROVEN where reading back shows nothing."""
+        ...
+
+    async def verify(self, preview: Preview, at: datetime) -> Outcome:
+        """Reads only: DONE when the change stands, FAILED when it does not."""
+        ...
+
+    async def undo(self, preview: Preview, at: datetime) -> Outcome:
+        """Restores `preview.before` and reads it back: UNDONE, ALREADY when it stands so, FAILED.
+
+        Raises `Refused` when the target is neither as we left it nor as it was before: somebody else changed it.
+        """
+        ...
+
+
+class CaseSink(Protocol):
+    """Keeps the case where people work."""
+
+    async def put(self, case: Case) -> CaseRecord:
+        """Opens the case of this key, or brings it up to date; the same put twice leaves one case, and one note."""
+        ...
+
+    async def read(self, key: str) -> CaseRecord | None:
+        """The case of this key, with people's words on it; None when there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What one connected instance can do."""
+
+    pollable: Pollable | None = None
+    refetcher: Refetcher | None = None
+    inventory: Inventory | None = None
+    actuator: Actuator | None = None
+    sink: CaseSink | None = None
+
+
+class Simulated(Protocol):
+    """The platform as a server: the vendor's protocol over HTTP, with state, authentication, paging and error shapes."""
+
+    @property
+    def app(self) -> Any:
+        """The ASGI application."""
+        ...
+
+    def config(self, origin: str, secrets: Callable[[str, str], str]) -> dict[str, Any]:
+        """Settings that let an instance of ours speak to it at `origin`; `secrets(name, value)` stores a secret and
+        returns a reference to it.
+        """
+        ...
+
+    def hold(self, payload: dict[str, Any], at: datetime) -> None:
+        """From now on the platform knows this alert (one payload of its simulator's first, fullest shape)."""
+        ...

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from isthmus.model.assessment import Assessment
 from isthmus.model.facts import Fact
 from isthmus.model.findings import Finding, short_hash
-from isthmus.model.plans import Approval, Decision, Outcome, Plan
+from isthmus.model.plans import Plan, Step
 
 SCHEMA_VERSION = 1
 
@@ -30,9 +31,37 @@ class Round:
     facts: tuple[Fact, ...] | None = None
     assessment: Assessment | None = None
     plan: Plan | None = None
-    decisions: tuple[Decision, ...] | None = None
-    approvals: tuple[Approval, ...] | None = None
-    outcomes: tuple[Outcome, ...] | None = None
+    steps: tuple[Step, ...] | None = None
+
+
+class WordKind(StrEnum):
+    """What an analyst can say of an incident."""
+
+    VERDICT = "verdict"
+    ASSIGN = "assign"
+    COMMENT = "comment"
+    SUPPRESS = "suppress"
+    ACCEPT_RISK = "accept_risk"
+    SPLIT = "split"
+    MERGE = "merge"
+    REOPEN = "reopen"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A person's word on an incident. `value` is the verdict, the assignee, or the other incident's id.
+
+    `until` ends a suppression or an accepted risk; `covers` are the findings the person had before them (their keys):
+    a verdict or a silence never reaches further.
+    """
+
+    kind: WordKind
+    person: str
+    at: datetime
+    value: str = ""
+    text: str = ""
+    until: datetime | None = None
+    covers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +77,7 @@ class Incident:
     scope: str
     members: tuple[Member, ...]
     rounds: tuple[Round, ...] = ()
+    words: tuple[Word, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -61,6 +91,12 @@ class Incident:
     def with_round(self, current: Round) -> Incident:
         """The same incident with its last round filled further."""
         return replace(self, rounds=(*self.rounds[:-1], current))
+
+    def with_step(self, position: int, step: Step) -> Incident:
+        """The same incident with one step of its last round further on."""
+        steps = list(self.current.steps or ())
+        steps[position] = step
+        return self.with_round(replace(self.current, steps=tuple(steps)))
 
     def reopened(self, because: str, at: datetime) -> Incident:
         """A new round on top of the old ones."""

@@ -1,4 +1,4 @@
-"""What we would do, who decided, who agreed, what came of it."""
+"""What we would do, on what, who decided, who agreed, what came of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 import rfc8785
+
+from isthmus.model.assets import AssetKind
+from isthmus.model.estate import Criticality, Environment
 
 SCHEMA_VERSION = 1
 
@@ -51,52 +54,123 @@ def canonical(plan: Plan) -> bytes:
 
 
 def digest(plan: Plan) -> str:
-    """SHA-256 of the canonical bytes, in hex: what an approval is given for."""
+    """SHA-256 of the canonical bytes, in hex."""
     return hashlib.sha256(canonical(plan)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What our own inventory and settings say of the thing an action is for: all that policy may know of it.
+
+    `handle` is minted by the inventory that found it (`aws:210987654321/eu-west-1/instance/i-0abc`); `id` is its native
+    id. `environment` is never unknown here: what nobody told us counts as production. `provenance` says who said so.
+    """
+
+    handle: str
+    id: str
+    kind: AssetKind
+    provider: str
+    account: str
+    region: str = ""
+    environment: Environment = Environment.PRODUCTION
+    criticality: Criticality = Criticality.MEDIUM
+    owner: str = ""
+    crown_jewel: bool = False
+    provenance: str = ""
 
 
 class Ruling(StrEnum):
     AUTOMATIC = "automatic"
     ASK = "ask"
     REFUSE = "refuse"
+    SPARE = "spare"
+    """Not decided: a smaller step on the same target comes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What policy says of one action, naming the policy. `people` and `roles` matter only for `ask`."""
+    """What policy says of one action. `policies` are the ids of those that made it so, `people` matters only for `ask`.
 
-    action: Action
+    `bundle` is the SHA-256 of the policy bundle asked; `reason` is for people.
+    """
+
     ruling: Ruling
-    policy: str
+    policies: tuple[str, ...]
+    reason: str
+    bundle: str
     people: int = 0
-    roles: tuple[str, ...] = ()
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """A named person's word on exactly one digest."""
-
-    digest: str
-    person: str
-    granted: bool
-    at: datetime
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an action would change, with the state before: the exact calls, and what undo would restore."""
+    """What an action would change, with the state before: the exact calls, and what undo would restore.
 
-    action: Action
+    `before` is JSON-able and whole: undo needs nothing else. `version` is `version_of(before)`: another value later
+    means that somebody else changed the target. `already` means there is nothing left to change.
+    """
+
+    ability: str
+    target: Target
+    parameters: Mapping[str, str]
     calls: tuple[str, ...]
-    before: Mapping[str, str]
+    before: Mapping[str, Any]
+    version: str
     at: datetime
+    already: bool = False
+
+
+def version_of(state: Mapping[str, Any]) -> str:
+    """SHA-256 of a state's RFC 8785 JSON, in hex."""
+    return hashlib.sha256(rfc8785.dumps(dict(state))).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A named person's word on exactly one plan hash, sealed by this installation's key when it was given."""
+
+    plan_hash: str
+    person: str
+    granted: bool
+    reason: str
+    at: datetime
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """People are asked. `plan_hash` covers action, target, observed version, undo, policy bundle, deadlines and nonce.
+
+    `approve_by` and `execute_by` are the two clocks: a word after the first does not count, nothing is done after the
+    second. `requester` is the person whose word led here, or `isthmus`; that person's word does not count.
+    """
+
+    plan_hash: str
+    people: int
+    requester: str
+    asked_at: datetime
+    approve_by: datetime
+    execute_by: datetime
+    nonce: str
+    bundle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Committed before the call. `token` is the same for the same step of the same incident, whoever carries it out."""
+
+    token: str
+    at: datetime
+    approvals: tuple[str, ...] = ()
 
 
 class Result(StrEnum):
     DONE = "done"
     ALREADY = "already"
+    REFUSED = "refused"
+    """Policy, guard, platform or a person said no; `detail` says who."""
+    EXPIRED = "expired"
+    VOID = "void"
+    """The target, the plan or the policy was no longer what had been agreed to."""
     FAILED = "failed"
     UNDONE = "undone"
     UNPROVEN = "unproven"
@@ -104,21 +178,69 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an action did change, and what reading it back showed."""
+    """What came of an action, and what reading it back showed. `link` is where people can look."""
 
-    action: Action
     result: Result
     detail: str
+    at: datetime
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UndoOrder:
+    """Somebody wants it taken back: a person, or the lease that ran out."""
+
+    by: str
+    reason: str
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the ledger: a commitment to what happened, never the outside text itself."""
+class Trouble:
+    """Why a step waits though nobody has to be asked: a platform is away. Tried again at `again`."""
 
-    number: int
-    tenant: str
-    actor: str
-    event: str
-    commitment: str
-    at: datetime
+    text: str
+    since: datetime
+    again: datetime
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action on its way through decision, approval and effect. `None` is 'not yet'; nothing is ever blanked,
+    but `trouble`, which is about now.
+
+    `lease_until` is when a containment takes itself back unless a person renews it.
+    """
+
+    action: Action
+    target: Target | None = None
+    decision: Decision | None = None
+    preview: Preview | None = None
+    request: Request | None = None
+    approvals: tuple[Approval, ...] = ()
+    intent: Intent | None = None
+    outcome: Outcome | None = None
+    lease_until: datetime | None = None
+    undo: UndoOrder | None = None
+    undone: Outcome | None = None
+    trouble: Trouble | None = None
+
+    @property
+    def in_place(self) -> bool:
+        """Whether our effect stands: made by us and not taken back."""
+        made = self.outcome is not None and self.outcome.result is Result.DONE and self.intent is not None
+        return made and (self.undone is None or self.undone.result is not Result.UNDONE)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether people are asked and have not yet answered enough."""
+        return self.request is not None and self.outcome is None and self.intent is None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        spared = self.decision is not None and self.decision.ruling is Ruling.SPARE
+        if self.undo is not None:
+            return self.undone is not None
+        return spared or self.outcome is not None
