@@ -1,10 +1,10 @@
 """The line. Read this first.
 
-    delivery ─ take ─▶ findings ─ incidents ─▶ incident ─ advance ─▶ facts ─▶ assessment ─▶ plan ─▶ …
+    delivery ─ take ─▶ findings ─ correlate ─▶ incident ─ advance ─▶ facts ─▶ assessment ─▶ plan ─▶ steps ─▶ effects
 
-`take` and `incidents` are pure; `advance` fills the first empty field of an incident's last round and is saved after
-every step, so a crash costs one step and waiting costs nothing. Deciding and acting are steps of the same kind that
-come with their rooms; today an incident is done when it has a plan.
+`take` is pure; `advance` does the next thing an incident needs, first to last, and is saved after each, so a crash
+costs one of them and waiting costs nothing. Without `Authority` (as in `isthmus triage`) an incident is done when it
+has a plan; with it each action of the plan becomes a step that policy, people and the guard let through or not.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
+from isthmus.act.carry_out import forward
 from isthmus.assess.gather import gather
-from isthmus.assess.triage import assess
+from isthmus.assess.triage import assess, judged
 from isthmus.contracts.roles import Source
 from isthmus.intake.correlate import correlate
 from isthmus.intake.deduplicate import Reducer
@@ -24,9 +25,10 @@ from isthmus.intake.normalise import normalise
 from isthmus.intake.parse import Parsed, records
 from isthmus.intake.recognise import Recogniser
 from isthmus.intake.suppress import suppress
-from isthmus.model.assessment import Priority
+from isthmus.model.assessment import Priority, Verdict
 from isthmus.model.deliveries import Counts, Origin, Rejection
-from isthmus.model.errors import Untrusted
+from isthmus.model.disposition import silence, verdict_word
+from isthmus.model.errors import Refused, Untrusted
 from isthmus.model.estate import NOTHING_KNOWN, Estate
 from isthmus.model.findings import Finding
 from isthmus.model.incidents import Incident, Round
@@ -36,8 +38,10 @@ from isthmus.model.plans import Plan
 from isthmus.model.triage import Triage
 from isthmus.plan.containment import containment
 from isthmus.plan.remedies import remedies
+from isthmus.steps import Authority, questions, steps_of, unable, with_news
 
 _KEPT, _REASON, _LONGEST_PLACE = 10_000, 60, 2_000
+NOTHING_TO_CONTAIN = frozenset({Verdict.FALSE_POSITIVE, Verdict.BENIGN_POSITIVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Parts:
     sources: tuple[Source, ...]
     intel: Intel = NO_INTEL
     estate: Estate = NOTHING_KNOWN
+    authority: Authority | None = None
 
 
 class Intake:
@@ -106,16 +111,37 @@ class Intake:
 
 
 async def advance(incident: Incident, parts: Parts, now: datetime) -> Incident:
-    """Fill the first empty field of the last round. An unchanged incident is done, or waiting."""
+    """The next thing this incident needs. An unchanged incident is done, or waiting."""
     current = incident.current
     if current.facts is None:
         return incident.with_round(replace(current, facts=gather(incident, parts.intel, parts.estate, now)))
     if current.assessment is None:
-        return incident.with_round(replace(current, assessment=assess(incident, current.facts)))
+        assessment = judged(assess(incident, current.facts), verdict_word(incident))
+        return incident.with_round(replace(current, assessment=assessment))
     if current.plan is None:
-        plan = Plan(actions=containment(incident, current.facts), remedies=remedies(incident))
+        quiet = silence(incident, now) is not None or current.assessment.verdict in NOTHING_TO_CONTAIN
+        plan = Plan(actions=containment(incident, current.facts, quiet), remedies=remedies(incident))
         return incident.with_round(replace(current, plan=plan))
-    return incident
+    if parts.authority is None:
+        return incident
+    if current.steps is None:
+        return incident.with_round(replace(current, steps=steps_of(incident, parts.authority, now)))
+    return await _carried_on(incident, parts, parts.authority, now)
+
+
+async def _carried_on(incident: Incident, parts: Parts, authority: Authority, now: datetime) -> Incident:
+    """The first step that can go on, one thing further; a step that waits holds up no other."""
+    ask = questions(incident, parts.estate, authority, now)
+    for position, step in enumerate(incident.current.steps or ()):
+        try:
+            hand = authority.hand(step.action, incident)
+        except Refused as error:
+            moved = unable(step, str(error), now)
+        else:
+            moved = await forward(step, hand, ask, now)
+        if moved is not step:
+            return incident.with_step(position, moved)
+    return with_news(incident, authority)
 
 
 async def settled(incident: Incident, parts: Parts, now: datetime) -> Incident:

@@ -6,7 +6,9 @@ keys and values of the wrong kind are refused, all at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -19,6 +21,7 @@ from isthmus.model.errors import Untrusted
 from isthmus.model.estate import Account, Criticality, Environment, Estate, Expected
 
 _LARGEST_ORDER = 65_536
+NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 KEV_FEED = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
 EPSS_FEED = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
 
@@ -83,6 +86,44 @@ class IntelSettings(_Frozen):
         return value
 
 
+class InstanceSettings(_Frozen):
+    """One connected platform. Its name is what stands in webhook paths, finding keys and messages."""
+
+    connector: str = Field(description="Which vendor: a name of `isthmus connectors list`.")
+    tenant: str = Field(default="default", pattern=NAME, description="Whose it is.")
+    config: Mapping[str, Any] = Field(
+        default_factory=dict, description="What the connector needs: `isthmus connectors describe NAME`."
+    )
+
+
+class ServerSettings(_Frozen):
+    """How `isthmus serve` can be reached."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8443, ge=0, le=65535, description="Port; 0 takes a free one.")
+    url: str = Field(default="", description="How people reach it from outside, for links in cases.")
+    certificate: Path | None = Field(default=None, description="TLS certificate chain (PEM). Needed beyond loopback.")
+    private_key: Path | None = Field(default=None, description="Its private key (PEM).")
+    behind_proxy: bool = Field(default=False, description="TLS ends at a proxy in front of us on a network we trust.")
+
+
+class ClockSettings(_Frozen):
+    """How long people have, and how long a containment stands by itself."""
+
+    approve_minutes: int = Field(default=30, ge=1, le=10_080, description="A word after this does not count.")
+    execute_minutes: int = Field(default=15, ge=1, le=1_440, description="After that nothing is carried out any more.")
+    lease_hours: int = Field(default=8, ge=1, le=720, description="A containment takes itself back unless somebody renews it.")
+    pull_seconds: int = Field(default=30, ge=1, le=86_400, description="How often platforms are asked what is new.")
+
+
+class RetentionSettings(_Frozen):
+    """What is deleted when. The record stays whole: it holds commitments, not texts."""
+
+    raw_days: int = Field(default=30, ge=1, description="Deliveries as they came in.")
+    closed_days: int = Field(default=365, ge=1, description="Findings and incidents after they were closed.")
+    record_bodies_days: int = Field(default=1_095, ge=1, description="Bodies of entries; their commitments stay for ever.")
+
+
 class Settings(_Frozen):
     """The file as a whole. Everything has a default; an empty file is valid."""
 
@@ -94,6 +135,22 @@ class Settings(_Frozen):
     )
     expected: tuple[ExpectedSettings, ...] = Field(default=(), description="Activity you ordered yourselves.")
     intel: IntelSettings = Field(default_factory=IntelSettings, description="Feeds of intelligence.")
+    instances: Mapping[str, InstanceSettings] = Field(default_factory=dict, description="Connected platforms by name.")
+    policy: Path | None = Field(default=None, description="Folder of the policy bundle. None: read-only, nothing is written.")
+    guard: Path | None = Field(default=None, description="File of the guard. None: its shipped limits.")
+    data: Path | None = Field(default=None, description="Folder of database, keys and kill switch.")
+    authority: Path | None = Field(default=None, description="Certificate authority (PEM) of platforms with a private one.")
+    server: ServerSettings = Field(default_factory=ServerSettings, description="How `isthmus serve` can be reached.")
+    clocks: ClockSettings = Field(default_factory=ClockSettings, description="How long things may take.")
+    retention: RetentionSettings = Field(default_factory=RetentionSettings, description="What is deleted when.")
+
+    @field_validator("instances")
+    @classmethod
+    def _named(cls, value: Mapping[str, InstanceSettings]) -> Mapping[str, InstanceSettings]:
+        wrong = [name for name in value if not re.fullmatch(NAME, name)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r}: a name is lower-case letters, digits and dashes")
+        return value
 
     def estate(self) -> Estate:
         """What these settings say of the estate."""
@@ -106,18 +163,47 @@ class Settings(_Frozen):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where each key stands, for errors found later. Relative paths are beside the file."""
+
+    settings: Settings
+    name: str
+    lines: Mapping[tuple[str, ...], int]
+
+    def told(self, error: ValidationError, *under: str) -> str:
+        """Everything that is wrong with the values under this key, with file, line and key."""
+        return "\n".join(_told(one, self.lines, self.name, under) for one in error.errors())
+
+    def at(self, path: Path | None) -> Path | None:
+        """The path a value names, seen from the file it stands in."""
+        return None if path is None else Path(self.name).parent / path.expanduser()
+
+
+DEFAULTS = Loaded(Settings(), "", {})
+
+
 def load(path: Path) -> Settings:
     """The settings in a file. Raises `Untrusted` naming file, key and line of everything that is wrong with it."""
+    return read(path).settings
+
+
+def read(path: Path) -> Loaded:
+    """As `load`, with the places of the keys."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise Untrusted(str(reason), str(path)) from None
-    return parse(text, str(path))
+    return _parsed(text, str(path))
 
 
 def parse(text: str, name: str) -> Settings:
     """As `load`, from text; `name` is used in errors."""
+    return _parsed(text, name).settings
+
+
+def _parsed(text: str, name: str) -> Loaded:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         lines = dict(_lines(node, name))
@@ -129,13 +215,13 @@ def parse(text: str, name: str) -> Settings:
     except RecursionError:
         raise Untrusted("nested too deep", name) from None
     try:
-        return Settings.model_validate(values)
+        return Loaded(Settings.model_validate(values), name, lines)
     except ValidationError as error:
         raise Untrusted("\n".join(_told(one, lines, name) for one in error.errors())) from None
 
 
-def _told(error: Any, lines: Mapping[tuple[str, ...], int], name: str) -> str:
-    path = tuple(str(step) for step in error["loc"])
+def _told(error: Any, lines: Mapping[tuple[str, ...], int], name: str, under: tuple[str, ...] = ()) -> str:
+    path = (*under, *(str(step) for step in error["loc"]))
     known = next((path[:length] for length in range(len(path), 0, -1) if path[:length] in lines), ())
     line = f" line {lines[known]}" if known else ""
     message = "unknown key" if error["type"] == "extra_forbidden" else error["msg"]

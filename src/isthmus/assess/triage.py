@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from isthmus.assess.score import reasons_for, threat_weight
 from isthmus.assess.ssvc import priority
@@ -10,7 +11,7 @@ from isthmus.model.assessment import Assessment, Confidence, Verdict
 from isthmus.model.estate import Criticality, Environment
 from isthmus.model.facts import Fact, Index, Sentence, about, indexed
 from isthmus.model.findings import Finding, Kind
-from isthmus.model.incidents import Incident
+from isthmus.model.incidents import Incident, Word
 from isthmus.model.problems import Problem
 
 _HIGH, _MEDIUM = 4, 3
@@ -31,6 +32,15 @@ def assess(incident: Incident, given: Sequence[Fact]) -> Assessment:
         impact=tuple(_impact(facts)),
         root_cause=tuple(_root_cause(incident, facts)),
     )
+
+
+def judged(assessment: Assessment, word: Word | None) -> Assessment:
+    """The assessment with a person's verdict in place of ours, where there is one."""
+    if word is None:
+        return assessment
+    said = Sentence(f"Verdict by {word.person}: {word.value.replace('_', ' ')}.", ())
+    verdict = Verdict(word.value)
+    return replace(assessment, verdict=verdict, confidence=Confidence.HIGH, summary=(said, *assessment.summary))
 
 
 def _verdict(incident: Incident, facts: Index) -> Verdict:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -24,10 +25,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One pass of the line. `None` is 'not yet'; `()` is 'looked, found nothing'. Nothing is ever blanked."""
+    """One pass of the line. `None` is 'not yet'; `()` is 'looked, found nothing'. Nothing is ever blanked.
+
+    `requester` is the person whose word asked for it, or `isthmus`: whoever asks does not also approve.
+    """
 
     opened_because: str
     opened_at: datetime
+    requester: str = "isthmus"
     facts: tuple[Fact, ...] | None = None
     assessment: Assessment | None = None
     plan: Plan | None = None
@@ -98,9 +103,38 @@ class Incident:
         steps[position] = step
         return self.with_round(replace(self.current, steps=tuple(steps)))
 
-    def reopened(self, because: str, at: datetime) -> Incident:
+    def reopened(self, because: str, at: datetime, requester: str = "isthmus") -> Incident:
         """A new round on top of the old ones."""
-        return replace(self, rounds=(*self.rounds, Round(because, at)))
+        return replace(self, rounds=(*self.rounds, Round(because, at, requester)))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the last round that has any."""
+        return next((one.steps for one in reversed(self.rounds) if one.steps is not None), ())
+
+    def spoken(self, *kinds: WordKind) -> Word | None:
+        """The last word of these kinds."""
+        return next((one for one in reversed(self.words) if one.kind in kinds), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An incident on record: its name, the keys of its findings, since when, and where it went if it was merged."""
+
+    id: str
+    keys: frozenset[str]
+    opened_at: str
+    merged_into: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Analysts' words: `together` are pairs of keys of findings that belong to one incident, `apart` are keys set into
+    an incident of their own, by its name.
+    """
+
+    together: tuple[tuple[str, str], ...] = ()
+    apart: Mapping[str, str] = field(default_factory=dict)
 
 
 def incident_id(keys: list[str]) -> str:

@@ -178,12 +178,16 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an action, and what reading it back showed. `link` is where people can look."""
+    """What came of an action, and what reading it back showed.
+
+    `link` is where people can look; `version` is what of ours stands there, where that has versions (a case).
+    """
 
     result: Result
     detail: str
     at: datetime
     link: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +234,7 @@ class Step:
     def in_place(self) -> bool:
         """Whether our effect stands: made by us and not taken back."""
         made = self.outcome is not None and self.outcome.result is Result.DONE and self.intent is not None
-        return made and (self.undone is None or self.undone.result is not Result.UNDONE)
+        return made and (self.undone is None or self.undone.result not in {Result.UNDONE, Result.ALREADY})
 
     @property
     def waiting(self) -> bool:

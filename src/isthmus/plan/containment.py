@@ -57,6 +57,10 @@ ABILITIES = (
     ),
     Ability("aws.revoke_role_sessions", "aws", AssetKind.ROLE, _ATTACK, 2, True, "deny sessions of the role issued before now"),
     Ability("aws.deny_user", "aws", AssetKind.USER, _LEAK, 2, True, "attach an explicit deny to the user"),
+    Ability(
+        *("aws.quarantine_bucket", "aws", AssetKind.BUCKET, _ATTACK, 2, True),
+        "deny everybody but break-glass and block public access",
+    ),
     Ability("aws.stop_function", "aws", AssetKind.FUNCTION, _ATTACK, 2, True, "set the reserved concurrency to zero"),
     Ability("aws.stop_instance", "aws", AssetKind.INSTANCE, _ATTACK, 3, True, "stop the instance (its memory is lost)"),
     Ability("azure.close_storage", "azure", AssetKind.BUCKET, _DOOR, 1, True, "switch off anonymous blob access"),
@@ -77,10 +81,13 @@ ABILITIES = (
 """Every ability that can be proposed today. What executes them comes with the connectors that declare them."""
 
 
-def containment(incident: Incident, facts: Sequence[Fact]) -> tuple[Action, ...]:
-    """Steps in the order they should be tried: the least taken away first. The case comes last and takes nothing away."""
+def containment(incident: Incident, facts: Sequence[Fact], quiet: bool = False) -> tuple[Action, ...]:
+    """Steps in the order they should be tried: the least taken away first. The case comes last and takes nothing away.
+
+    `quiet`: somebody said there is nothing to contain, so only the case remains.
+    """
     wanted: dict[tuple[str, str], tuple[int, int, Action]] = {}
-    for order, (asset, need) in enumerate(_needs(incident, facts)):
+    for order, (asset, need) in enumerate(() if quiet else _needs(incident, facts)):
         target = target_of(asset)
         for ability in _fitting(asset, need) if target else ():
             action = Action(ability.name, target, _parameters(asset), 0)

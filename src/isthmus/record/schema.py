@@ -1,8 +1,12 @@
-"""Every table, in SQLAlchemy Core. The tables of the ledger stand in `ledger`; Alembic's migrations build them all."""
+"""Every table, in SQLAlchemy Core. Those of the ledger stand in `ledger`; Alembic's migrations build them all.
+
+Every row has a tenant; what came through a connector has its source and instance; what holds one of our nouns has the
+schema version it was written in. Times are ISO 8601 text in UTC, which sorts as it should on every database.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 METADATA = MetaData(
     naming_convention={
@@ -11,3 +15,194 @@ METADATA = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+
+def _tenant() -> Column[str]:
+    return Column("tenant", String(64), nullable=False)
+
+
+def _from() -> tuple[Column[str], Column[str]]:
+    return Column("source", String(64), nullable=False), Column("instance", String(64), nullable=False)
+
+
+SEGMENTS = Table(
+    "segments",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    _tenant(),
+    Column("schema_version", Integer, nullable=False),
+    Column("at", String(40), nullable=False, index=True),
+    Column("data", LargeBinary, nullable=False),
+)
+"""Raw deliveries of one tenant, compressed together as they came in."""
+
+INBOX = Table(
+    "inbox",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    _tenant(),
+    *_from(),
+    Column("channel", String(16), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("segment", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("at", String(40), nullable=False),
+)
+"""Deliveries acknowledged and not yet read. `channel` is webhook (a hint) or api (the platform's own answer to us)."""
+
+FINGERPRINTS = Table(
+    "fingerprints",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("source", String(64), primary_key=True),
+    Column("instance", String(64), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("at", String(40), nullable=False, index=True),
+)
+"""What was delivered before, byte for byte."""
+
+COUNTS = Table(
+    "counts",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("source", String(64), primary_key=True),
+    Column("instance", String(64), primary_key=True),
+    *(Column(name, Integer, nullable=False, default=0) for name in ("deliveries", "repeated")),
+    *(Column(name, Integer, nullable=False, default=0) for name in ("seen", "stored", "duplicate", "rejected")),
+)
+
+REJECTIONS = Table(
+    "rejections",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    _tenant(),
+    *_from(),
+    Column("delivery", String(200), nullable=False),
+    Column("position", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", String(40), nullable=False, index=True),
+)
+
+FINDINGS = Table(
+    "findings",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("key", String(700), primary_key=True),
+    *_from(),
+    Column("schema_version", Integer, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("telling", LargeBinary, nullable=False),
+    Column("incident", String(64), nullable=False, index=True),
+    Column("refetch", String(16), nullable=False),
+    Column("refetch_at", String(40), nullable=False),
+    Column("refetch_said", Text, nullable=False),
+    Column("at", String(40), nullable=False),
+    Index("ix_findings_refetch", "refetch", "refetch_at"),
+)
+"""`refetch` is none, wanted, done or refused; `asset` the canonical id of its asset; `incident` where it was folded."""
+
+INCIDENTS = Table(
+    "incidents",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("schema_version", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("priority", String(16), nullable=False),
+    Column("score", Integer, nullable=False),
+    Column("assignee", String(64), nullable=False),
+    Column("merged_into", String(64), nullable=False),
+    Column("opened_at", String(40), nullable=False),
+    Column("changed_at", String(40), nullable=False),
+    Column("wake_at", String(40), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("members", LargeBinary, nullable=False),
+    Column("seal", LargeBinary(32), nullable=False),
+    Index("ix_incidents_wake", "wake_at", "score"),
+    Index("ix_incidents_queue", "tenant", "state", "score"),
+)
+"""`wake_at` empty is: nothing to do until somebody says something. The other columns repeat what is in `body`, for
+looking things up; what is believed is the sealed `body` and `members`.
+"""
+
+EFFECTS = Table(
+    "effects",
+    METADATA,
+    Column("token", String(64), primary_key=True),
+    _tenant(),
+    Column("incident", String(64), nullable=False),
+    Column("ability", String(64), nullable=False),
+    Column("handle", Text, nullable=False),
+    Column("connector", String(64), nullable=False),
+    Column("account", String(128), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("at", String(40), nullable=False, index=True),
+    Index("ix_effects_place", "tenant", "ability", "handle"),
+)
+"""What we did outside: intended, in_place, failed or undone. The guard counts here."""
+
+PINS = Table(
+    "pins",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("key", String(700), primary_key=True),
+    Column("how", String(16), primary_key=True),
+    Column("other", String(700), nullable=False),
+)
+"""An analyst's word on where a finding belongs: `with` another finding, or `apart` in an incident of its own."""
+
+CURSORS = Table(
+    "cursors",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("source", String(64), primary_key=True),
+    Column("instance", String(64), primary_key=True),
+    Column("stream", String(64), primary_key=True),
+    Column("cursor", Text, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("next_at", String(40), nullable=False),
+    Column("trouble", Text, nullable=False),
+)
+
+PEOPLE = Table(
+    "people",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("human", Boolean, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("seal", LargeBinary(32), nullable=False),
+)
+
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    _tenant(),
+    Column("person", String(64), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("expires_at", String(40), nullable=False),
+    Column("revoked_at", String(40), nullable=False),
+    Column("seal", LargeBinary(32), nullable=False),
+)
+"""API keys: only their SHA-256 is here (256 random bits need no slow hash)."""
+
+ANSWERS = Table(
+    "answers",
+    METADATA,
+    Column("tenant", String(64), primary_key=True),
+    Column("person", String(64), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("request", LargeBinary(32), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", String(40), nullable=False, index=True),
+)
+"""What was answered to a write that carried an Idempotency-Key."""

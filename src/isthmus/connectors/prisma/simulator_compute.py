@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from isthmus.connectors.prisma.places import given
@@ -9,6 +10,7 @@ from isthmus.connectors.prisma.techniques import NAMES
 from isthmus.model.assets import Asset, AssetKind
 from isthmus.model.findings import Finding, Vulnerability, short_hash
 
+_AUDIT_ID = re.compile(r"[0-9a-f]{24}")
 _VERSION = "34.04.145"
 _NEVER = "0001-01-01T00:00:00Z"
 _WORKLOADS = {AssetKind.CONTAINER, AssetKind.POD, AssetKind.INSTANCE}
@@ -69,6 +71,11 @@ def _one(finding: Finding, kind: str) -> str:
     return next((one.value for one in finding.indicators if one.kind == kind), "")
 
 
+def _audit_id(given: str) -> str:
+    """The id of an audit, which Compute writes in 24 hexadecimal digits; CSPM numbers its alerts in a form of its own."""
+    return given if _AUDIT_ID.fullmatch(given) else short_hash("audit", given, length=24)
+
+
 def runtime_audit(finding: Finding) -> dict[str, Any]:
     """The finding as `/audits/runtime/container` or `/audits/runtime/host` lists it."""
     asset, domain, ip = finding.asset, _one(finding, "domain"), _one(finding, "ip")
@@ -80,7 +87,7 @@ def runtime_audit(finding: Finding) -> dict[str, Any]:
     )
     node = tied(finding, "runs_on") or asset
     audit = {
-        "_id": finding.source_id,
+        "_id": _audit_id(finding.source_id),
         "time": _time(finding.times.updated or finding.times.happened),
         "os": "Ubuntu 22.04.4 LTS",
         "hostname": _host_name(node),

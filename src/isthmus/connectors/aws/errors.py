@@ -1,0 +1,62 @@
+"""What AWS's refusals and silences mean for the caller: one place for every call."""
+
+from __future__ import annotations
+
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own name for it
+    CredentialRetrievalError,
+    HTTPClientError,
+    MetadataRetrievalError,
+)
+from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
+
+from isthmus.model.errors import IsthmusError, Refused, Unreachable
+
+FROM_AWS = (BotoCoreError, ClientError, ResponseParserError)
+"""Everything a call can raise."""
+
+_SILENT = (ConnectionError, HTTPClientError, CredentialRetrievalError, MetadataRetrievalError)
+"""Nobody answered: neither the call nor, for the last two, our asking for credentials."""
+
+_LATER_CODES = (
+    "Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException RequestLimitExceeded "
+    "TooManyRequestsException SlowDown BandwidthLimitExceeded EC2ThrottledException PriorRequestNotComplete "
+    "TransactionInProgressException RequestTimeout RequestTimeoutException InternalError InternalFailure "
+    "ServiceUnavailable ServiceUnavailableException Unavailable ConcurrentModification ConcurrentModificationException "
+    "OperationAborted"
+)
+_LATER = frozenset(_LATER_CODES.split())
+"""Codes that are about now, not about us: asking again later may help."""
+
+
+class Denied(Refused):
+    """AWS said no, and which of its codes it gave."""
+
+    def __init__(self, text: str, code: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def told(error: Exception, call: str) -> IsthmusError:
+    """The error as ours. Its text is the call and AWS's code, never AWS's message, which may quote what was sent."""
+    if isinstance(error, ClientError):
+        return _answered(error, call)
+    name = type(error).__name__
+    if isinstance(error, _SILENT):
+        return Unreachable(f"{call}: AWS did not answer ({name})")
+    if isinstance(error, ResponseParserError):
+        return Denied(f"{call}: answered something that cannot be read", name)
+    return Denied(f"{call}: {name}", name)
+
+
+def _answered(error: ClientError, call: str) -> IsthmusError:
+    code = str(error.response.get("Error", {}).get("Code") or "without a code")[:80]
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if not call.endswith(f":{error.operation_name}"):
+        call = f"{error.operation_name} (before {call})"
+    text = f"{call}: {code}" if code.isprintable() else f"{call}: status {status}"
+    if code in _LATER or status == 429 or status >= 500:
+        return Unreachable(text)
+    return Denied(text, code)

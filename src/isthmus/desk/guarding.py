@@ -1,0 +1,65 @@
+"""The guard, asked with what is on record: it stands before every effect and shares nothing with policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from isthmus.act.guard import guard, switch
+from isthmus.act.guard.config import GuardConfig
+from isthmus.act.guard.guard import Effect, History
+from isthmus.desk.instances import Instances
+from isthmus.model.errors import Refused
+from isthmus.model.incidents import Incident
+from isthmus.model.plans import Step, Target
+from isthmus.record import effects
+from isthmus.record.store import Store
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarding:
+    """Builds what the guard looks at. Its configuration and its switch are its own."""
+
+    store: Store
+    config: GuardConfig
+    switch: Path
+    instances: Instances
+
+    def check(self, incident: Incident, step: Step, undo: bool, now: datetime) -> None:
+        """Raises `Refused` naming the rule that stands against this effect."""
+        target = step.target
+        if target is None:
+            raise Refused("guard: names: there is no target")
+        effect = Effect(
+            tenant=incident.tenant,
+            connector=target.provider,
+            incident=incident.id,
+            ability=step.action.ability,
+            handle=target.handle,
+            native_id=target.id,
+            account=target.account,
+            kind=target.kind.value,
+            undo=undo,
+        )
+        token = step.intent.token if step.intent is not None else ""
+        guard.check(self.config, switch.read(self.switch), effect, self._history(effect, target, token, now), now)
+
+    def _history(self, effect: Effect, target: Target, token: str, now: datetime) -> History:
+        tenant, cases = effect.tenant, effect.writes_a_case
+        breaker = now - timedelta(minutes=self.config.breaker.minutes)
+        with self.store.reading() as connection:
+            return History(
+                of_incident=effects.count(connection, tenant, token, cases, incident=effect.incident),
+                last_hour=effects.count(connection, tenant, token, cases, now - _HOUR),
+                last_hour_in_account=effects.count(connection, tenant, token, cases, now - _HOUR, account=target.account),
+                in_place=effects.count(
+                    connection, tenant, token, cases, account=target.account, kind=effect.kind, state=effects.IN_PLACE
+                ),
+                fleet=None,
+                failures=effects.count(
+                    connection, tenant, token, cases, breaker, connector=effect.connector, state=effects.FAILED
+                ),
+            )

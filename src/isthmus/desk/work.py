@@ -1,0 +1,193 @@
+"""The work that nobody has to ask for: read what came in, ask platforms back, pull what is new, carry incidents on.
+
+`Work.turn` does what is due now and says when it wants to be called again. It holds no state that is not in the
+database: a process may die in any line of it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from isthmus import pipeline
+from isthmus.desk.instances import Instance, Instances
+from isthmus.desk.reading import Reader
+from isthmus.desk.saving import OURSELVES, change, save
+from isthmus.model.disposition import silence
+from isthmus.model.errors import IsthmusError, Refused, Unreachable, Untrusted
+from isthmus.model.findings import Finding
+from isthmus.model.incidents import Incident, WordKind
+from isthmus.pipeline import Parts
+from isthmus.record import cursors, findings, inbox, incidents, ledger
+from isthmus.record.inbox import API, Handed
+from isthmus.record.incidents import Stored
+from isthmus.record.store import Store, moment_of
+
+LOG = logging.getLogger("isthmus.work")
+_AT_ONCE = 20
+_PAGES_AT_ONCE = 10
+_ASK_AGAIN, _LONGEST = timedelta(seconds=10), timedelta(hours=1)
+_GIVE_UP = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Everything a turn needs. `every` is how often pulls are made."""
+
+    store: Store
+    parts: Parts
+    instances: Instances
+    reader: Reader
+    every: timedelta = timedelta(seconds=30)
+    told: Callable[[str], None] = LOG.info
+
+    async def turn(self, now: datetime) -> datetime | None:
+        """What is due now. Returns when to come back: at once when more waits, None when only an event brings more."""
+        pulled = await self._pull(now)
+        read = self._read(now)
+        asked = await self._refetch(now)
+        moved = await self._carry_on(now)
+        if pulled or read or asked or moved:
+            return now
+        with self.store.reading() as connection:
+            times = [incidents.next_wake(connection), findings.next_refetch(connection), cursors.next_pull(connection)]
+        return min((moment for text in times if text and (moment := moment_of(text)) is not None), default=None)
+
+    def _read(self, now: datetime) -> int:
+        """Everything in the inbox, batch by batch."""
+        total = 0
+        while read := self.reader.read(now):
+            total += read
+        return total
+
+    async def _pull(self, now: datetime) -> int:
+        """What is new at the platforms that can be asked, page by page; the page and its cursor are kept together."""
+        pages = 0
+        for instance in self.instances.by_name.values():
+            pollable = instance.roles.pollable
+            for stream in pollable.streams if pollable is not None else ():
+                pages += await self._pulled(instance, stream, now)
+        return pages
+
+    async def _pulled(self, instance: Instance, stream: str, now: datetime) -> int:
+        assert instance.roles.pollable is not None  # noqa: S101 - `_pull` saw to it
+        place = instance.tenant, instance.connector.name, instance.name, stream
+        with self.store.reading() as connection:
+            cursor, due = cursors.read(connection, place)
+        if due is not None and now < due:
+            return 0
+        for pages in range(_PAGES_AT_ONCE):
+            try:
+                page = await instance.roles.pollable.since(stream, cursor)
+            except IsthmusError as error:
+                with self.store.writing() as connection:
+                    cursors.trouble(connection, place, cursor, str(error), now + self.every)
+                LOG.warning("pull %s %s: %s", instance.name, stream, error)
+                return pages
+            with self.store.writing() as connection:
+                inbox.accept(connection, [_handed(instance, stream, one, now) for one in page.payloads])
+                cursors.advance(connection, place, page.cursor, now, now + self.every)
+            cursor = page.cursor
+            if not page.more:
+                return pages + bool(page.payloads)
+        return _PAGES_AT_ONCE
+
+    async def _refetch(self, now: datetime) -> int:
+        """Ask the platform about what a webhook hinted at."""
+        with self.store.reading() as connection:
+            wanted = findings.to_refetch(connection, now)
+        for tenant, key, finding in wanted:
+            await self._asked(tenant, key, finding, now)
+        return len(wanted)
+
+    async def _asked(self, tenant: str, key: str, finding: Finding, now: datetime) -> None:
+        instance = self.instances.by_name.get(finding.instance)
+        refetcher = instance.roles.refetcher if instance is not None else None
+        state, said, again = findings.REFUSED, "this instance cannot be asked", now
+        payloads: tuple[dict[str, Any], ...] = ()
+        if instance is not None and refetcher is not None:
+            try:
+                payloads = await refetcher.refetch(finding.source_id)
+                state, said = findings.DONE, ""
+            except Unreachable as error:
+                state, said, again = _later(finding, str(error), now)
+            except Refused as error:
+                said = str(error)
+        with self.store.writing() as connection:
+            if instance is not None:
+                inbox.accept(connection, [_handed(instance, "refetch", one, now) for one in payloads])
+            findings.refetched(connection, tenant, key, state, said, again)
+
+    async def _carry_on(self, now: datetime) -> int:
+        """The gravest incidents that are due, each as far as it goes."""
+        with self.store.reading() as connection:
+            due = incidents.due(connection, now, _AT_ONCE)
+        for tenant, name in due:
+            try:
+                await self.carry_on(tenant, name, now)
+            except Unreachable as error:
+                LOG.info("incident %s: %s", name, error)
+            except Untrusted as error:
+                LOG.error("incident %s: %s", name, error)
+                with self.store.writing() as connection:
+                    incidents.park(connection, tenant, name)
+                    body = {"because": str(error)}
+                    ledger.append(
+                        connection, tenant=tenant, actor=OURSELVES, event="incident.tampered", subject=name, body=body, at=now
+                    )
+        return len(due)
+
+    async def carry_on(self, tenant: str, name: str, now: datetime) -> None:
+        """One incident, saved after every step, until it waits or is done."""
+        with self.store.reading() as connection:
+            stored = incidents.load(connection, self.store.keys, tenant, name)
+        stored = self._awake(stored, now)
+        while True:
+            after = stored.incident if stored.merged_into and _quiet(stored) else await self._advanced(stored.incident, now)
+            with self.store.writing() as connection:
+                if after is stored.incident:
+                    save(connection, self.store.keys, stored, now, "incident.rests", {})
+                    return
+                event, body = change(stored.incident, after)
+                moved = replace(stored, incident=after)
+                stored = save(connection, self.store.keys, moved, now, event, body, wake=now)
+            self.told(f"{name}: {event}")
+
+    async def _advanced(self, incident: Incident, now: datetime) -> Incident:
+        return await pipeline.advance(incident, self.parts, now)
+
+    def _awake(self, stored: Stored, now: datetime) -> Stored:
+        """A suppression or an accepted risk that has run out opens a round."""
+        word = stored.incident.spoken(WordKind.SUPPRESS, WordKind.ACCEPT_RISK, WordKind.REOPEN, WordKind.VERDICT)
+        ended = word is not None and word.until is not None and now >= word.until
+        if word is None or not ended or silence(stored.incident, now) is not None or _said(stored.incident, word.at):
+            return stored
+        return replace(stored, incident=stored.incident.reopened(f"{word.kind.value.replace('_', ' ')} ended", now))
+
+
+def _said(incident: Incident, since: datetime) -> bool:
+    """Whether the end of the silence was already followed by a round."""
+    return any(one.opened_at > since and one.opened_because.endswith(" ended") for one in incident.rounds)
+
+
+def _quiet(stored: Stored) -> bool:
+    """An incident that was merged goes on only as long as something of its own is under way or in place."""
+    return all(one.settled and not one.in_place for one in stored.incident.steps)
+
+
+def _handed(instance: Instance, stream: str, payload: object, now: datetime) -> Handed:
+    body = json.dumps(payload, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
+    return Handed(instance.tenant, instance.connector.name, instance.name, API, f"{instance.name} {stream}", body, now)
+
+
+def _later(finding: Finding, said: str, now: datetime) -> tuple[str, str, datetime]:
+    """When to ask again about this finding; given up after a day, which leaves it an unconfirmed hint."""
+    since = finding.times.received or now
+    waited = now - since
+    if waited > _GIVE_UP:
+        return findings.REFUSED, f"given up after {_GIVE_UP.days} day: {said}", now
+    return findings.WANTED, said, now + max(_ASK_AGAIN, min(waited, _LONGEST))
