@@ -33,8 +33,9 @@ from isthmus.model.errors import IsthmusError, Untrusted
 from isthmus.model.incidents import Incident
 from isthmus.model.people import Person
 from isthmus.pipeline import Parts
-from isthmus.record import people
+from isthmus.record import grants, people
 from isthmus.record.checkpoints import Signer
+from isthmus.record.grants import Grant
 from isthmus.record.intel import load as load_intel
 from isthmus.record.store import Store, open_store
 from isthmus.settings import Loaded, Settings
@@ -126,13 +127,18 @@ def _instance(loaded: Loaded, name: str, now: Callable[[], datetime]) -> tuple[I
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A running installation: what doors ask, and what does the work."""
+    """A running installation: what doors ask, and what does the work.
+
+    `bundle` is the policy in force: the `wanted` one once somebody granted it, read-only before.
+    """
 
     desk: Desk
     work: Work
     store: Store
     signer: Signer
     bundle: bundles.Bundle
+    wanted: bundles.Bundle
+    grant: Grant | None
     outwards: tuple[WireOutward, ...]
 
     async def close(self) -> None:
@@ -150,7 +156,10 @@ def house(checked: Checked) -> House:
     switch = folder / "kill"
     switch.mkdir(exist_ok=True, mode=0o700)
     instances = Instances(checked.instances)
-    authority = _authority(checked, store, instances, switch)
+    with store.reading() as connection:
+        grant = grants.of(connection, store.keys, checked.bundle.digest)
+    bundle = checked.bundle if grant is not None else bundles.load(READ_ONLY)
+    authority = _authority(checked, bundle, store, instances, switch)
     line = replace(parts(settings, intel_folder()), authority=authority)
     refetchable = frozenset(one.name for one in checked.instances if one.roles.refetcher is not None)
     readers = {one.name: one.source for one in catalogue() if one.source.shapes}
@@ -158,10 +167,10 @@ def house(checked: Checked) -> House:
     work = Work(store, line, instances, reader, timedelta(seconds=settings.clocks.pull_seconds))
     signer = Signer(LOG_NAME, store.keys.private)
     desk = Desk(store, instances, Words(store), signer.key)
-    return House(desk, work, store, signer, checked.bundle, checked.outwards)
+    return House(desk, work, store, signer, bundle, checked.bundle, grant, checked.outwards)
 
 
-def _authority(checked: Checked, store: Store, instances: Instances, switch: Path) -> Authority:
+def _authority(checked: Checked, bundle: bundles.Bundle, store: Store, instances: Instances, switch: Path) -> Authority:
     settings, clocks = checked.loaded.settings, checked.loaded.settings.clocks
     url = settings.server.url.rstrip("/")
 
@@ -174,7 +183,7 @@ def _authority(checked: Checked, store: Store, instances: Instances, switch: Pat
 
     guarding = Guarding(store, checked.guard, switch, instances)
     return Authority(
-        bundle=checked.bundle,
+        bundle=bundle,
         hand=lambda action, incident: instances.hand(action, incident, case),
         guard=guarding.check,
         people=register,

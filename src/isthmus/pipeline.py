@@ -38,7 +38,7 @@ from isthmus.model.plans import Plan
 from isthmus.model.triage import Triage
 from isthmus.plan.containment import containment
 from isthmus.plan.remedies import remedies
-from isthmus.steps import Authority, questions, steps_of, unable, with_news
+from isthmus.steps import Authority, questions, steps_of, unable, with_larger, with_news
 
 _KEPT, _REASON, _LONGEST_PLACE = 10_000, 60, 2_000
 NOTHING_TO_CONTAIN = frozenset({Verdict.FALSE_POSITIVE, Verdict.BENIGN_POSITIVE})
@@ -141,7 +141,8 @@ async def _carried_on(incident: Incident, parts: Parts, authority: Authority, no
             moved = await forward(step, hand, ask, now)
         if moved is not step:
             return incident.with_step(position, moved)
-    return with_news(incident, authority)
+    larger = with_larger(incident)
+    return larger if larger is not incident else with_news(incident, authority)
 
 
 async def settled(incident: Incident, parts: Parts, now: datetime) -> Incident:

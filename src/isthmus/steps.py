@@ -103,6 +103,17 @@ def unable(step: Step, why: str, now: datetime) -> Step:
     return step if step.settled else replace(step, outcome=Outcome(Result.REFUSED, why, now), trouble=None)
 
 
+def with_larger(incident: Incident) -> Incident:
+    """Where the smaller step found that nothing was left to change, and it goes on all the same: the next larger one."""
+    steps = incident.current.steps or ()
+    for position, step in enumerate(steps):
+        spared = step.decision is not None and step.decision.ruling is Ruling.SPARE
+        others = [one for one in steps[:position] if one.action.target == step.action.target]
+        if spared and others and all(one.outcome is not None and one.outcome.result is Result.ALREADY for one in others):
+            return incident.with_step(position, Step(step.action))
+    return incident
+
+
 def with_news(incident: Incident, authority: Authority) -> Incident:
     """When the case is open and reads differently now, one more step that brings it up to date."""
     steps = incident.current.steps or ()

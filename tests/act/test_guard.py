@@ -187,6 +187,12 @@ def test_what_is_protected_is_never_touched_however_it_is_written(entry: Protect
             assert refusal(replace(ROLE, native_id=native, undo=undo), config=config) == "protected"
 
 
+def test_a_protected_handle_is_known_whatever_the_id_beside_it() -> None:
+    config = GuardConfig(protected=(Protected(handle=EFFECT.handle),))
+    assert refusal(replace(EFFECT, native_id="eni-7"), config=config) == "protected"
+    assert refusal(replace(EFFECT, handle="aws:210987654321/eu-west-1/eni/eni-7"), config=config) == "protected"
+
+
 def test_an_account_is_known_from_the_handle_too() -> None:
     config = GuardConfig(protected=(Protected(account="210987654321", why="the log archive"),))
     mislabelled = replace(EFFECT, account="elsewhere")
@@ -226,6 +232,12 @@ def test_the_kill_switch_stops_what_it_names(name: str, stops: bool, stops_undo:
     switch = Switch({name: "drill"})
     assert refusal(switch=switch) == ("kill switch" if stops else "")
     assert refusal(replace(EFFECT, undo=True), switch=switch) == ("kill switch" if stops_undo else "")
+
+
+def test_only_a_plain_yes_makes_an_undo() -> None:
+    for value in ("no", 1, [False]):
+        assert refusal(replace(EFFECT, undo=value), replace(NOTHING_YET, last_hour=20)) == "per_hour"  # type: ignore[arg-type]
+        assert refusal(replace(EFFECT, undo=value), switch=Switch({"effects": "drill"})) == "kill switch"  # type: ignore[arg-type]
 
 
 def test_what_no_file_could_stop_is_refused() -> None:

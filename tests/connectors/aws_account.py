@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from isthmus.connectors.aws.actuator import AwsActuator
 from isthmus.connectors.aws.clients import Aws
 from isthmus.connectors.aws.config import AwsConfig
+from isthmus.connectors.aws.errors import Denied
 from isthmus.connectors.aws.inventory import AwsInventory
 from isthmus.contracts.wire import Http, Secret
 from isthmus.lab.cloud import Cloud
@@ -49,13 +50,15 @@ class Kept:
 
 
 class Watched(Aws):
-    """The connector's own way to AWS, with a list of its calls; it can fall dead before or after its nth write."""
+    """The connector's own way to AWS, with a list of its calls; it can fall dead before or after its nth write,
+    or be denied it."""
 
     def __init__(self, config: AwsConfig, outward: Kept) -> None:
         super().__init__(config, outward)
         self.calls: list[str] = []
         self.dies_before = self.dies_after = 0
-        self.on: dict[str, Callable[[], None]] = {}
+        self.denied: set[int] = set()
+        self.on: dict[str, Callable[[], object]] = {}
         self._counting = threading.Lock()
 
     def ask(self, service: str, operation: str, region: str = "", **parameters: Any) -> Mapping[str, Any]:
@@ -65,10 +68,16 @@ class Watched(Aws):
         self.on.get(operation, lambda: None)()
         if number == self.dies_before:
             raise Unreachable("died before the call")
+        if number in self.denied:
+            raise Denied("not allowed", "AccessDenied")
         answer = super().ask(service, operation, region, **parameters)
         if number == self.dies_after:
             raise Unreachable("died after the call")
         return answer
+
+    def like(self, other: Aws) -> None:
+        """Goes on with the other's clients: making them takes longer than using them."""
+        self._session, self._clients, self._caller = other._session, other._clients, other._caller
 
     @property
     def writes(self) -> list[str]:
@@ -107,13 +116,19 @@ class Account:
         self.cloud, self.home = cloud, home
         self.ec2, self.iam, self.s3 = (cloud.client(home.id, name) for name in ("ec2", "iam", "s3"))
         self._numbers = itertools.count()
+        self._open: Watched | None = None
 
     def settings(self, **changed: Any) -> tuple[AwsConfig, Kept]:
         kept = Kept()
         return AwsConfig.model_validate(self.cloud.config(self.home.id, kept.keep) | changed), kept
 
     def hands(self, **changed: Any) -> Hands:
-        return Hands(*self.settings(**changed))
+        """Fresh hands, with these settings changed; where none are, over connections that stand already."""
+        hands = Hands(*self.settings(**changed))
+        if not changed:
+            self._open = self._open or hands.aws
+            hands.aws.like(self._open)
+        return hands
 
     def state(self) -> dict[str, Any]:
         return self.cloud.state(self.home.id)

@@ -47,14 +47,31 @@ def at_version(version: str, **changed: Any) -> Case:
     return replace(CASE, version=version, note=f"What is new in {version}", **changed)
 
 
+class Stage:
+    """One server for many instances, one after the other: starting and ending a server takes longer than a test."""
+
+    def __init__(self, town: Town) -> None:
+        self.town, self.app, self.faults = town, SimulatedServiceNow().app, Faults()
+        self.origin = town.serve(self, self.faults)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+    def show(self, app: Any) -> None:
+        """From now on this application answers, without faults and with nothing called."""
+        self.app = app
+        vars(self.faults).pop("take", None)
+        vars(self.faults).update(vars(Faults()))
+
+
 class Instance:
     """One ServiceNow; `settings` are ours for it."""
 
-    def __init__(self, town: Town, oauth: bool = False) -> None:
-        self.platform, self.faults, self.town = SimulatedServiceNow(), Faults(), town
-        self.now = NOW
-        self.origin = town.serve(self.platform.app, self.faults)
-        self.settings = (self.platform.oauth if oauth else self.platform.config)(self.origin, town.secret)
+    def __init__(self, stage: Stage, oauth: bool = False) -> None:
+        self.platform, self.faults, self.town = SimulatedServiceNow(), stage.faults, stage.town
+        self.now, self.origin = NOW, stage.origin
+        stage.show(self.platform.app)
+        self.settings = (self.platform.oauth if oauth else self.platform.config)(self.origin, self.town.secret)
 
     def outward(self, attempts: int = 1) -> WireOutward:
         return WireOutward(lambda: self.now, self.town.authority, attempts=attempts, timeout=1.0)
@@ -86,8 +103,15 @@ class Instance:
         return self.platform.rows(TABLE)
 
     @property
+    def active(self) -> list[dict[str, str]]:
+        return [row for row in self.cases if row["active"] == "true"]
+
+    @property
     def notes(self) -> list[str]:
         return [row["value"] for row in self.platform.rows("sys_journal_field") if row["element"] == "work_notes"]
+
+    def notes_on(self, sys_id: str) -> list[str]:
+        return [row["value"] for row in self.platform.rows("sys_journal_field") if row["element_id"] == sys_id]
 
     @property
     def writes(self) -> int:

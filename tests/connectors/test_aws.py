@@ -12,6 +12,7 @@ from tests.connectors.aws_account import ALL, AT, HOME, OTHER, Account, allowing
 
 from isthmus.connectors.aws import CONNECTOR
 from isthmus.connectors.aws.abilities import ABILITIES
+from isthmus.connectors.aws.errors import Denied
 from isthmus.lab.cloud import Cloud
 from isthmus.model.assets import AssetKind
 from isthmus.model.errors import Refused
@@ -240,6 +241,30 @@ def test_half_a_quarantine_goes_on_where_it_stopped_or_back(account: Account, di
             assert hands.apply(preview).result is Result.DONE
         assert hands.undo(preview).result in (Result.UNDONE, Result.ALREADY)
         assert account.state() == before
+
+
+def test_a_quarantine_refused_half_way_is_put_back(account: Account) -> None:
+    target, hands = account.bucket(PARTLY, allowing()), account.hands()
+    before, preview = account.state(), hands.preview(QUARANTINE, target)
+    hands.aws.denied = {2}
+    with pytest.raises(Refused, match="what had been changed was put back"):
+        hands.apply(preview)
+    assert account.state() == before
+
+
+def test_a_change_whose_answer_was_lost_is_read_back(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS did it, and what came back could not be read."""
+    key, hands = account.key()[1], account.hands()
+    preview, real = hands.preview(KEY, key), hands.aws.ask
+
+    def garbled(service: str, operation: str, region: str = "", **parameters: Any) -> Any:
+        answer = real(service, operation, region, **parameters)
+        if operation == "update_access_key":
+            raise Denied("iam:UpdateAccessKey: answered something that cannot be read", "ResponseParserError")
+        return answer
+
+    monkeypatch.setattr(hands.aws, "ask", garbled)
+    assert hands.apply(preview).result is Result.DONE
 
 
 def test_a_key_is_found_with_its_owner_and_root_is_left_alone(account: Account) -> None:

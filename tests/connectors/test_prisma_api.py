@@ -126,9 +126,18 @@ def test_a_problem_that_a_scan_no_longer_lists_is_refused(place: Place, prisma: 
         place.refetch(own.replace("CVE-2024", "CVE-2019"))
 
 
+def test_a_scan_with_something_strange_beside_the_problem_still_gives_it(place: Place, prisma: SimulatedPrisma) -> None:
+    payload = sample("image-scan")
+    [problem] = read(payload | {"complianceIssues": []})
+    for strange in (None, 7, "text", {"a": 1}, [None], [[7]], [{"id": []}]):
+        prisma._lists._known["images"].clear()
+        prisma.hold(payload | {"complianceIssues": strange}, NOW)
+        assert read(place.refetch(problem.source_id)[0]) == [problem]
+
+
 @pytest.mark.parametrize("strange", STRANGE)
 def test_what_cannot_be_asked_for_is_refused_without_a_call(place: Place, strange: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match=r"^cannot refetch" if "/" in strange else "no id"):
         place.refetch(strange)
     assert place.faults.calls == []
 

@@ -86,6 +86,15 @@ def test_an_ill_platform_is_asked_again_later(place: Place, prisma: SimulatedPri
     assert place.refetch(own)
 
 
+@pytest.mark.parametrize("fault", [429, 503, "reset"])
+@pytest.mark.parametrize("only", ["/login", "/alert/"])
+def test_one_bad_answer_is_got_over(place: Place, prisma: SimulatedPrisma, fault: int | str, only: str) -> None:
+    prisma.hold(written(Kind.IDENTITY), NOW)
+    place.faults.next.append(fault)
+    place.faults.only = only
+    assert place.refetch("P-12345")
+
+
 def test_a_failure_prisma_calls_400_is_no_no(place: Place) -> None:
     why = {"x-redlock-status": '[{"i18nKey":"internal_error","severity":"error","subject":null}]'}
     origin = place.answering(lambda path: (200, {}, TOKEN) if path == "/login" else (400, why, b""))

@@ -11,24 +11,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.connectors.servicenow_instance import CASE, KEY, TABLE, Instance, at_version
+from tests.connectors.servicenow_instance import CASE, KEY, TABLE, Instance, Stage, at_version
 
 from isthmus.connectors.servicenow import CONNECTOR
 from isthmus.connectors.servicenow.config import ServiceNowConfig
 from isthmus.connectors.servicenow.writing import checked_key
 from isthmus.lab.servers import Town
-from isthmus.model.errors import Refused
+from isthmus.model.errors import Refused, Unreachable
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with Town(tmp_path_factory.mktemp("town")) as one:
-        yield one
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Town(tmp_path_factory.mktemp("town")) as town:
+        yield Stage(town)
 
 
 @pytest.fixture
-def snow(town: Town) -> Instance:
-    return Instance(town)
+def snow(stage: Stage) -> Instance:
+    return Instance(stage)
 
 
 def test_a_case_is_opened_with_everything_people_need(snow: Instance) -> None:
@@ -123,10 +123,20 @@ def test_reading_writes_nothing(snow: Instance) -> None:
 def test_notes_that_may_not_be_read_are_left_out_and_nothing_else(snow: Instance) -> None:
     snow.put()
     snow.person_writes(work_notes="Not for integrations", state="16")
-    snow.platform.roles["isthmus.integration"] = {"sn_si.integration_user"}
-    snow.platform.hidden |= {"sys_journal_field.element_id"}
+    snow.faults.only, snow.faults.always = "sys_journal_field", 403
     found = snow.read()
     assert found is not None and (found.note, found.state) == ("", "analysis")
+    snow.faults.always = 503
+    with pytest.raises(Unreachable):
+        snow.read()
+
+
+def test_a_note_on_another_record_is_not_taken_for_one_on_ours(snow: Instance) -> None:
+    snow.put()
+    other = snow.platform.tables.insert(TABLE, {"work_notes": "About somebody else"}, "maria.lind")
+    snow.platform.hidden |= {"sys_journal_field.element_id"}
+    found = snow.read()
+    assert found is not None and found.note == "" and other["sys_id"] != found.id
 
 
 def test_a_record_of_another_key_is_never_taken_for_ours(snow: Instance) -> None:

@@ -16,8 +16,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from tests.connectors.servicenow_instance import CASE, KEY, TABLE, Instance, at_version
+from tests.connectors.servicenow_instance import CASE, KEY, TABLE, Instance, Stage, at_version
 
+from isthmus.connectors.servicenow.simulated import BEGIN
+from isthmus.connectors.servicenow.simulated_tables import DataPolicy
 from isthmus.lab.servers import Town
 from isthmus.model.errors import IsthmusError, Refused, Unreachable
 
@@ -25,19 +27,19 @@ CANARY = "canary-5b1f0a77-never-shown"
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with Town(tmp_path_factory.mktemp("town")) as one:
-        yield one
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Town(tmp_path_factory.mktemp("town")) as town:
+        yield Stage(town)
 
 
 @pytest.fixture
-def snow(town: Town) -> Instance:
-    return Instance(town)
+def snow(stage: Stage) -> Instance:
+    return Instance(stage)
 
 
 @pytest.fixture
-def signed(town: Town) -> Instance:
-    return Instance(town, oauth=True)
+def signed(stage: Stage) -> Instance:
+    return Instance(stage, oauth=True)
 
 
 def _fails_at(snow: Instance, method: str, fault: int | str) -> None:
@@ -69,11 +71,31 @@ def test_whatever_breaks_off_where_the_next_put_leaves_one_case_and_one_note_a_v
         pass
     else:
         assert (method, fault) == ("POST", "reset-after"), "only a lost answer may be looked up"
-    record = snow.put(case)
-    assert record.version == case.version
-    active = [row for row in snow.cases if row["active"] == "true"]
-    assert len(active) == 1
-    assert len([note for note in snow.notes if note.startswith(f"Isthmus {case.version}\n")]) == 1
+    assert snow.put(case).version == case.version
+    (active,) = snow.active
+    told = snow.notes_on(active["sys_id"])
+    assert len([note for note in told if note.startswith(f"Isthmus {case.version}\n")]) == 1
+
+
+def test_what_is_opened_after_nobody_waits_any_more_is_merged_by_the_next_put(snow: Instance) -> None:
+    tables = snow.platform.tables
+    insert, late = tables.insert, []
+
+    def slow(table: str, values: dict[str, str], by: str) -> dict[str, str]:
+        if table != TABLE:
+            return insert(table, values, by)
+        late.append(values)
+        raise DataPolicy("")
+
+    tables.insert = slow  # type: ignore[method-assign, assignment]
+    with pytest.raises(Refused):
+        snow.put()
+    tables.insert = insert  # type: ignore[method-assign]
+    kept = snow.put()
+    tables.clock = lambda: BEGIN + timedelta(hours=1)
+    insert(TABLE, late[0], "isthmus.integration")
+    assert [row["sys_id"] for row in snow.active] != [kept.id]
+    assert snow.put().id == kept.id and [row["sys_id"] for row in snow.active] == [kept.id]
 
 
 def test_a_lost_answer_to_create_is_looked_up_and_not_sent_again(snow: Instance) -> None:
@@ -122,12 +144,12 @@ def test_a_platform_that_is_only_busy_is_asked_again_for_reads(snow: Instance) -
         b"\xff",
     ],
 )
-def test_answers_that_are_not_servicenow_s_are_tried_later(town: Town, body: bytes) -> None:
+def test_answers_that_are_not_servicenow_s_are_tried_later(stage: Stage, body: bytes) -> None:
     async def answer(request: Request) -> Response:
         return Response(body, media_type="application/json")
 
-    snow = Instance(town)
-    snow.settings["origin"] = town.serve(Starlette(routes=[Route("/{path:path}", answer)]))
+    snow = Instance(stage)
+    stage.show(Starlette(routes=[Route("/{path:path}", answer)]))
     with pytest.raises(Unreachable):
         snow.put()
     with pytest.raises(Unreachable):
@@ -228,21 +250,21 @@ def test_a_token_that_is_no_longer_good_is_replaced_once(signed: Instance) -> No
 
 
 @pytest.mark.parametrize("said", [{}, {"access_token": "a\r\nx: y"}, {"access_token": "x" * 20, "expires_in": "soon"}, [1]])
-def test_a_token_that_is_none_is_tried_later(town: Town, said: Any) -> None:
+def test_a_token_that_is_none_is_tried_later(stage: Stage, said: Any) -> None:
     async def answer(request: Request) -> Response:
         return Response(json.dumps(said), media_type="application/json")
 
-    signed = Instance(town, oauth=True)
-    signed.settings["origin"] = town.serve(Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])]))
+    signed = Instance(stage, oauth=True)
+    stage.show(Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])]))
     with pytest.raises(Unreachable, match="OAuth token"):
         signed.put()
 
 
-def test_no_secret_stands_in_an_error_or_a_log_line(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_stands_in_an_error_or_a_log_line(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     texts = []
     for oauth in (False, True):
-        snow = Instance(town, oauth)
+        snow = Instance(stage, oauth)
         snow.put()
         snow.platform.words["isthmus.integration"] = snow.platform.client_word = "other"
         snow.platform.forget_tokens()
@@ -264,16 +286,16 @@ def _secrets(snow: Instance) -> list[str]:
 
 
 @pytest.mark.parametrize("oauth", [False, True])
-def test_a_platform_that_repeats_our_credentials_is_not_quoted(town: Town, oauth: bool) -> None:
+def test_a_platform_that_repeats_our_credentials_is_not_quoted(stage: Stage, oauth: bool) -> None:
     async def echo(request: Request) -> Response:
         given = request.headers["authorization"]
         word = base64.b64decode(given[6:]).decode() if given.startswith("Basic") else ""
         said = {"error": {"message": f"not you {word}", "detail": given}, "status": "failure"}
         return JSONResponse(said, 403)
 
-    snow = Instance(town, oauth)
+    snow = Instance(stage, oauth)
     token = Route("/oauth_token.do", lambda request: JSONResponse({"access_token": CANARY}), methods=["POST"])
-    snow.settings["origin"] = town.serve(Starlette(routes=[token, Route("/{path:path}", echo)]))
+    stage.show(Starlette(routes=[token, Route("/{path:path}", echo)]))
     with pytest.raises(Refused, match="not you") as caught:
         snow.put()
     credential = CANARY if oauth else _secrets(snow)[0]

@@ -75,7 +75,7 @@ class Puller:
 @pytest.mark.parametrize("flood", [False, True], ids=["spread over a day", "all in one moment"])
 def test_of_1200_alerts_none_is_lost(town: Town, flood: bool) -> None:
     platform, faults, rng = SimulatedWiz(), Faults(), random.Random(20260302)
-    settings = platform.config(town.serve(platform.app, faults), town.secret) | {"page_size": 50}
+    settings = platform.config(town.serve(platform.app, faults), town.secret) | {"page_size": 20}
     for number in range(1200):
         at = NOW - timedelta(hours=2) if flood else NOW - timedelta(seconds=rng.randrange(60, 80_000))
         platform.hold(DETECTION | {"id": str(UUID(int=number)), "createdAt": at.isoformat()}, NOW)

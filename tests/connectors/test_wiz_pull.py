@@ -99,7 +99,10 @@ def test_the_first_pull_begins_at_the_lookback() -> None:
     platform = SimulatedWiz()
     for hours in (1, 3):
         platform.hold(record("issues", hours, NOW - timedelta(hours=hours)), NOW)
-    assert drained(direct(platform, lookback_hours=2), "issues")[0] == [own(1)]
+    puller = direct(platform, lookback_hours=2, overlap_minutes=600)
+    found, cursor = drained(puller, "issues")
+    assert found == [own(1)]
+    assert drained(puller, "issues", cursor)[0] == [own(1)], "the overlap does not reach behind it either"
 
 
 def test_an_old_issue_that_is_closed_comes_in_the_stream_of_changes() -> None:

@@ -78,9 +78,9 @@ def _parsed(source: str, place: str) -> dict[str, Any]:
     try:
         whole = json.loads(cedarpy.policies_to_json_str(source))
         cedarpy.PolicySet.from_json_str(json.dumps(whole))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         wrong = printable(str(error))
-        if "serializing" in wrong:
+        if isinstance(error, RecursionError) or "serializing" in wrong:
             wrong = "nested too deep: split it, or ask whether a set contains the value"
         raise Untrusted(f"does not parse: {wrong}", place) from None
     policies = list(whole["staticPolicies"].values())

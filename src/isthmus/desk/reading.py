@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -31,6 +31,8 @@ from isthmus.record.incidents import NEW, Stored
 from isthmus.record.store import Store
 
 BATCH = 500
+CONFIRMED_WITHIN = timedelta(seconds=30)
+"""How long an incident waits for its platform to confirm a webhook before it goes on with a hint."""
 _MOST_REJECTED = 1_000
 
 
@@ -187,8 +189,10 @@ class Folding:
         if not fresh and not graver and not left:
             return
         stored = incidents.load(self.connection, self.store.keys, story.tenant, held.id)
-        because = "; ".join(_reasons(len(fresh), len(graver), len(left)))
-        grown = replace(stored.incident, members=story.members, scope=story.scope).reopened(because, self.now)
+        grown = replace(stored.incident, members=story.members, scope=story.scope)
+        if grown.current.facts is not None:
+            # A round that has not begun takes in what is new; one that has is left as it was thought.
+            grown = grown.reopened("; ".join(_reasons(len(fresh), len(graver), len(left))), self.now)
         self._save(replace(stored, incident=grown), "round.opened", sorted(fresh | left) + sorted(graver))
 
     def _weighs(self, key: str) -> bool:
@@ -211,7 +215,13 @@ class Folding:
 
     def _save(self, stored: Stored, event: str, about: list[str]) -> None:
         body = {"because": stored.incident.current.opened_because, "about": about[:100], "number": len(about)}
-        save(self.connection, self.store.keys, stored, self.now, event, body, wake=self.now)
+        wake = self.now + CONFIRMED_WITHIN if self._unconfirmed(stored.incident) else self.now
+        save(self.connection, self.store.keys, stored, self.now, event, body, wake=wake)
+
+    def _unconfirmed(self, incident: Incident) -> bool:
+        """Whether its platform is just being asked about something in it."""
+        kept = (self.after.get(one.finding.key) for one in incident.members)
+        return any(one is not None and one.refetch == WANTED and one.telling.full is None for one in kept)
 
 
 _RESOLVED = "every finding is resolved or dismissed at its source"

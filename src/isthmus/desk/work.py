@@ -6,9 +6,10 @@ database: a process may die in any line of it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +31,7 @@ from isthmus.record.store import Store, moment_of
 LOG = logging.getLogger("isthmus.work")
 _AT_ONCE = 20
 _PAGES_AT_ONCE = 10
+_ASKED_AT_ONCE = 25
 _ASK_AGAIN, _LONGEST = timedelta(seconds=10), timedelta(hours=1)
 _GIVE_UP = timedelta(days=1)
 
@@ -66,12 +68,12 @@ class Work:
 
     async def _pull(self, now: datetime) -> int:
         """What is new at the platforms that can be asked, page by page; the page and its cursor are kept together."""
-        pages = 0
-        for instance in self.instances.by_name.values():
-            pollable = instance.roles.pollable
-            for stream in pollable.streams if pollable is not None else ():
-                pages += await self._pulled(instance, stream, now)
-        return pages
+        wanted = [
+            self._pulled(instance, stream, now)
+            for instance in self.instances.by_name.values()
+            for stream in (instance.roles.pollable.streams if instance.roles.pollable is not None else ())
+        ]
+        return sum(await asyncio.gather(*wanted))
 
     async def _pulled(self, instance: Instance, stream: str, now: datetime) -> int:
         assert instance.roles.pollable is not None  # noqa: S101 - `_pull` saw to it
@@ -100,9 +102,16 @@ class Work:
         """Ask the platform about what a webhook hinted at."""
         with self.store.reading() as connection:
             wanted = findings.to_refetch(connection, now)
+        by_instance: dict[str, list[tuple[str, str, Finding]]] = {}
+        for one in wanted:
+            by_instance.setdefault(one[2].instance, []).append(one)
+        await asyncio.gather(*(self._asked_in_turn(several[:_ASKED_AT_ONCE], now) for several in by_instance.values()))
+        return len(wanted)
+
+    async def _asked_in_turn(self, wanted: Sequence[tuple[str, str, Finding]], now: datetime) -> None:
+        """One platform is asked one thing after the other, as its rate allows; others meanwhile."""
         for tenant, key, finding in wanted:
             await self._asked(tenant, key, finding, now)
-        return len(wanted)
 
     async def _asked(self, tenant: str, key: str, finding: Finding, now: datetime) -> None:
         instance = self.instances.by_name.get(finding.instance)

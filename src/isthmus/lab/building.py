@@ -24,7 +24,7 @@ _HOMES = (
     ("data", "aws", "eu-west-1", "production", "data-platform", "high"),
     ("staging", "aws", "eu-central-1", "staging", "release-engineering", "medium"),
     ("tools", "aws", "eu-west-1", "production", "developer-experience", "medium"),
-    ("sandbox", "aws", "us-east-1", "sandbox", "engineering", "low"),
+    ("dev", "aws", "us-east-1", "development", "engineering", "low"),
     ("office", "azure", "westeurope", "production", "corporate-it", "medium"),
     ("analytics", "gcp", "europe-west1", "production", "data-science", "medium"),
 )

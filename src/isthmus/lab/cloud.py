@@ -92,7 +92,7 @@ class Cloud:
         homes = [home for home in company.homes if home.provider == "aws"]
         for home in homes:
             self.open(home)
-        with ThreadPoolExecutor(max_workers=4) as several:
+        with ThreadPoolExecutor(max_workers=2) as several:
             given = several.map(lambda home: furnish(company, home, self._service(home.id)), homes)
             return {invented: real for each in given for invented, real in each.items()}
 

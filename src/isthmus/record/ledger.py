@@ -21,6 +21,7 @@ from typing import Any
 import rfc8785
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, Text, delete, insert, select, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from isthmus.model.errors import Refused, Unreachable, Untrusted
 from isthmus.record.checkpoints import Checkpoint, Signer, read, signed
@@ -159,15 +160,25 @@ def _canonical(value: dict[str, Any]) -> bytes:
 
 def _head(connection: Connection) -> Frontier:
     """The tree's right edge, held for update until the transaction ends."""
-    row = connection.execute(select(HEAD.c.size, HEAD.c.frontier).where(HEAD.c.id == 1).with_for_update()).one_or_none()
-    return decoded(row.size, row.frontier) if row else Frontier()
+    query = select(HEAD.c.size, HEAD.c.frontier).where(HEAD.c.id == 1).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        _begun(connection)
+        row = connection.execute(query).one()
+    return decoded(row.size, row.frontier)
+
+
+def _begun(connection: Connection) -> None:
+    """The head of an empty log, so that there is something to hold; two first writers leave one."""
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(HEAD).values(id=1, size=0, frontier=b"", root=Frontier().root()))
+    except IntegrityError:
+        return
 
 
 def _move(connection: Connection, before: Frontier, after: Frontier) -> None:
     new = {"size": after.size, "frontier": after.encoded(), "root": after.root()}
-    if before.size == 0:
-        connection.execute(insert(HEAD).values(id=1, **new))
-        return
     moved = connection.execute(update(HEAD).where(HEAD.c.id == 1, HEAD.c.size == before.size).values(**new))
     if moved.rowcount != 1:
         raise Unreachable("ledger: another writer was faster")

@@ -206,3 +206,16 @@ ANSWERS = Table(
     Column("at", String(40), nullable=False, index=True),
 )
 """What was answered to a write that carried an Idempotency-Key."""
+
+GRANTS = Table(
+    "grants",
+    METADATA,
+    Column("bundle", String(64), primary_key=True),
+    _tenant(),
+    Column("person", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("revoked_at", String(40), nullable=False),
+    Column("seal", LargeBinary(32), nullable=False),
+)
+"""Policy bundles a person has put into force, by digest. A bundle nobody granted is not asked."""

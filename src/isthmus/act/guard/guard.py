@@ -70,11 +70,12 @@ class History:
 def check(config: GuardConfig, switch: Switch, effect: Effect, history: History, now: datetime) -> None:
     """Raises `Refused` naming the rule that stands against this effect at this moment (UTC or any other zone)."""
     _well_formed(effect, history, now)
-    stop = switch.stopping(tenant=effect.tenant, connector=effect.connector, ability=effect.ability, undo=effect.undo)
+    undo = effect.undo is True
+    stop = switch.stopping(tenant=effect.tenant, connector=effect.connector, ability=effect.ability, undo=undo)
     if stop:
         _refuse("kill switch", f"{stop} is on")
     _not_protected(config, effect)
-    if effect.undo:
+    if undo:
         return
     if effect.writes_a_case:
         _within("cases_per_hour", history.last_hour + effect.targets, config.cases_per_hour)

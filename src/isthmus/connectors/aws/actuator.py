@@ -72,9 +72,30 @@ class AwsActuator:
         sight = ability.look(self._aws, preview.target, preview.before)
         self._only_ours(sight, preview)
         if not sight.stands():
-            sight.make()
+            self._change(ability, sight, preview)
             sight = self._read_back(ability, preview, lambda seen: seen.stands())
         return self._stood(preview, sight, Result.ALREADY if preview.already else Result.DONE, at)
+
+    def _change(self, ability: Ability, sight: Sight, preview: Preview) -> None:
+        """Makes the change or leaves nothing of it: a call refused after others were made, or whose answer was lost in
+        nonsense, is looked at again, and what was begun is put back.
+        """
+        try:
+            sight.make()
+        except Refused as error:
+            left = ability.look(self._aws, preview.target, preview.before)
+            if left.stands():
+                return
+            if left.same(preview.before) or not left.ours(preview.before):
+                raise
+            raise Refused(f"{error}; {self._put_back(left, preview)}") from None
+
+    def _put_back(self, left: Sight, preview: Preview) -> str:
+        try:
+            left.restore(preview.before)
+        except Refused as error:
+            return f"part of it stands and could not be put back ({error}): a person has to look"
+        return "what had been changed was put back"
 
     def _check(self, ability: Ability, preview: Preview, at: datetime) -> Outcome:
         sight = ability.look(self._aws, preview.target, preview.before)

@@ -1,5 +1,8 @@
 """Lacework FortiCNAPP."""
 
+from isthmus.connectors.lacework.api import connect
+from isthmus.connectors.lacework.config import CANNOT, PERMISSIONS, WEBHOOK, LaceworkConfig
+from isthmus.connectors.lacework.simulated import SimulatedLacework
 from isthmus.connectors.lacework.simulator import LaceworkSimulator
 from isthmus.connectors.lacework.source import LaceworkSource
 from isthmus.contracts.connector import Connector
@@ -10,5 +13,12 @@ CONNECTOR = Connector(
     source=LaceworkSource(),
     simulator=LaceworkSimulator(),
     proved_by="public samples of alerts (list and details), container and host vulnerability rows; webhook and event "
-    "channel by their published fields, most entities of an alert by the field names public integrations read",
+    "channel by their published fields, most entities of an alert by the field names public integrations read. Tokens, "
+    "alerts by number, searches and pages: by the vendor's published clients and our own simulated server, never by a tenant",
+    webhook=WEBHOOK,
+    config=LaceworkConfig,
+    connect=connect,
+    simulated=SimulatedLacework,
+    permissions=PERMISSIONS,
+    cannot=CANNOT,
 )

@@ -117,16 +117,15 @@ class PrismaAlerts:
         """The row, cut to the parts of a scan that read under this id; None when nothing in it does."""
         inside = next((name for name in ("info", "entityInfo") if isinstance(row.get(name), dict)), "")
         scan: dict[str, Any] = row[inside] if inside else row
-        if not any(isinstance(scan.get(name), list) for name in _PARTS):
+        lists = {name: scan[name] for name in _PARTS if isinstance(scan.get(name), list)}
+        if not lists:
             return row if self._tells(row, source_id) else None
 
         def told(parts: Mapping[str, list[Any]]) -> dict[str, Any]:
             cut = {**scan, **{each: [] for each in _PARTS}, **parts}
             return {**row, inside: cut} if inside else cut
 
-        kept = {
-            name: [part for part in scan.get(name) or () if self._tells(told({name: [part]}), source_id)] for name in _PARTS
-        }
+        kept = {name: [part for part in parts if self._tells(told({name: [part]}), source_id)] for name, parts in lists.items()}
         return told(kept) if any(kept.values()) else None
 
     def _tells(self, record: Record, source_id: str) -> bool:

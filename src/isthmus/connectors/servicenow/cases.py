@@ -41,8 +41,9 @@ class ServiceNowCases:
     async def put(self, case: Case) -> CaseRecord:
         """Opens the case of this key, or brings it up to date; the same version again writes nothing.
 
-        Fields, version and work note go in one change, so a version has its note exactly once, whatever breaks off
-        where. A case people closed stays closed. Raises `Refused` when the account may not write what we need to find
+        Fields, version and work note go in one change, so a version has its note once, whatever breaks off where; only a
+        change ServiceNow carries out after we stopped waiting for it, and after we asked again, can repeat the note. A
+        case people closed stays closed. Raises `Refused` when the account may not write what we need to find
         the case again, `Unreachable` when it is better to try later.
         """
         key = checked_key(case.key)
