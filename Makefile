@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-dev demo test lint bench fuzz quality breaks docs clean
+.PHONY: setup setup-dev demo test lint bench fuzz check-peers kill-test quality breaks docs clean
 
 $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Isthmus needs Python 3.11 or newer; set PYTHON=python3.x") if sys.version_info < (3, 11) else None'
@@ -14,7 +14,11 @@ $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+$(VENV)/.lab: $(VENV)/.run requirements/lab.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/lab.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.lab requirements/dev.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
@@ -22,8 +26,8 @@ setup: $(VENV)/.run
 
 setup-dev: $(VENV)/.dev
 
-## The product on its defaults against a simulated company. `make demo ARGS=--once` for scripts.
-demo: $(VENV)/.run
+## The product on its defaults against a simulated company. `make demo ARGS=--once` exits by itself.
+demo: $(VENV)/.lab
 	@$(BIN)/isthmus demo $(ARGS)
 
 ## Everything that needs only Python.
@@ -45,6 +49,14 @@ bench: $(VENV)/.dev
 ## 20,000 mutated payloads; a lane of its own.
 fuzz: $(VENV)/.dev
 	@PYTHONPATH=. $(BIN)/python bench/mutations.py $(ARGS)
+
+## Each vendor's official client against our simulated server; a lane of its own.
+check-peers: $(VENV)/.dev
+	@$(BIN)/python peers/run.py $(ARGS)
+
+## Kill the service at every step of an incident, and resume it; a lane of its own.
+kill-test: $(VENV)/.dev
+	@$(BIN)/python bench/kills.py $(ARGS)
 
 ## The lab over thirty seeds, beside a plain severity sort.
 quality: $(VENV)/.dev

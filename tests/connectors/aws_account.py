@@ -109,9 +109,10 @@ class Hands:
 
 
 class Account:
-    """An account and what is in it."""
+    """An account and what is in it; nothing is left of what any account held before."""
 
     def __init__(self, cloud: Cloud, home: Home = HOME) -> None:
+        cloud.forget()
         cloud.open(home)
         self.cloud, self.home = cloud, home
         self.ec2, self.iam, self.s3 = (cloud.client(home.id, name) for name in ("ec2", "iam", "s3"))

@@ -25,9 +25,14 @@ SPACED = '{ "Version": "2012-10-17",\n  "Statement": %s }' % json.dumps(allowing
 
 
 @pytest.fixture(scope="module")
-def account() -> Iterator[Account]:
+def cloud() -> Iterator[Cloud]:
     with Cloud() as cloud:
-        yield Account(cloud)
+        yield cloud
+
+
+@pytest.fixture
+def account(cloud: Cloud) -> Account:
+    return Account(cloud)
 
 
 def one_interface(account: Account) -> str:

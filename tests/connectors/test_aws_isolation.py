@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.connectors.aws_account import Account
 
@@ -23,9 +23,14 @@ FROM_OFFICE = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{
 
 
 @pytest.fixture(scope="module")
-def account() -> Iterator[Account]:
+def cloud() -> Iterator[Cloud]:
     with Cloud() as cloud:
-        yield Account(cloud)
+        yield cloud
+
+
+@pytest.fixture
+def account(cloud: Cloud) -> Account:
+    return Account(cloud)
 
 
 def two_interfaces(account: Account) -> tuple[str, str]:
@@ -301,7 +306,7 @@ def test_a_renamed_isolation_group_does_not_block_the_way_back(account: Account)
     assert account.state() == before
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ground(account: Account) -> list[tuple[str, list[str]]]:
     """Two networks: each a subnet and four groups."""
     places = [account.vpc() for _ in range(2)]
@@ -311,7 +316,7 @@ def ground(account: Account) -> list[tuple[str, list[str]]]:
 _INTERFACE = st.tuples(st.integers(0, 1), st.sets(st.integers(0, 3), min_size=1))
 
 
-@settings(max_examples=12)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(layout=st.lists(_INTERFACE, min_size=1, max_size=4))
 def test_any_layout_comes_back_as_it_was(
     account: Account, ground: list[tuple[str, list[str]]], layout: list[tuple[int, set[int]]]

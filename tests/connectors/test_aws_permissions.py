@@ -29,9 +29,14 @@ NOT_ASKED_BY_MOTO = {"ec2:CreateTags"}
 
 
 @pytest.fixture(scope="module")
-def account() -> Iterator[Account]:
+def cloud() -> Iterator[Cloud]:
     with Cloud() as cloud:
-        yield Account(cloud)
+        yield cloud
+
+
+@pytest.fixture
+def account(cloud: Cloud) -> Account:
+    return Account(cloud)
 
 
 @contextmanager

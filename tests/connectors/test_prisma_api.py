@@ -129,6 +129,7 @@ def test_a_problem_that_a_scan_no_longer_lists_is_refused(place: Place, prisma: 
 def test_a_scan_with_something_strange_beside_the_problem_still_gives_it(place: Place, prisma: SimulatedPrisma) -> None:
     payload = sample("image-scan")
     [problem] = read(payload | {"complianceIssues": []})
+    strange: Any
     for strange in (None, 7, "text", {"a": 1}, [None], [[7]], [{"id": []}]):
         prisma._lists._known["images"].clear()
         prisma.hold(payload | {"complianceIssues": strange}, NOW)

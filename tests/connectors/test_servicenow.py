@@ -183,6 +183,17 @@ def test_the_older_of_two_stays_and_the_other_is_cancelled_once(snow: Instance) 
     assert found is not None and found.id == old["sys_id"]
 
 
+def test_a_cancelled_duplicate_is_never_taken_for_the_case(snow: Instance) -> None:
+    tables = snow.platform.tables
+    for _ in range(2):
+        tables.insert(TABLE, {"correlation_id": KEY, "correlation_display": "isthmus a1"}, "x")
+    first = snow.put()
+    del tables.rows[TABLE][first.id]
+    assert snow.read() is None
+    fresh = snow.put()
+    assert fresh.created and [row["sys_id"] for row in snow.active] == [fresh.id]
+
+
 def test_a_second_record_people_have_closed_keeps_their_verdict(snow: Instance) -> None:
     tables = snow.platform.tables
     for _ in range(2):

@@ -48,8 +48,8 @@ class Stage:
         self.platform = SimulatedWiz()
         self.origin = town.serve(self._play, self.faults)
 
-    async def _play(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.platform.app(scope, receive, send)
+    async def _play(self, *request: Any) -> None:
+        await self.platform.app(*request)
 
 
 class Wiz:
@@ -124,11 +124,7 @@ def test_an_alert_read_by_its_id_is_the_alert_that_is_held(wiz: Wiz, name: str) 
 
 
 STRANGE_IDS = [
-    "",
-    "abc",
-    f"{OWN} ",
-    f"{OWN}\n",
-    f" {OWN}",
+    *("", "abc", f"{OWN} ", f"{OWN}\n", f" {OWN}"),
     f'{OWN}"}}) {{ id }} }} #',
     "../../oauth/token",
     f"{OWN}/../x",
@@ -296,7 +292,7 @@ def test_wrong_credentials_are_refused_and_no_secret_is_shown(wiz: Wiz, caplog: 
 
 def test_settings_refuse_what_they_do_not_know() -> None:
     good = {"api_origin": "https://api.eu1.app.wiz.io", "client_id": "env:A", "client_secret": "env:B"}
+    assert WizConfig.model_validate(good).token_origin == "https://auth.app.wiz.io"
     for bad in ({"page_size": 501}, {"api_origin": "https://x.io/graphql"}, {"client_secret": "plain"}, {"colour": "blue"}):
         with pytest.raises(ValueError):
             WizConfig.model_validate(good | bad)
-    assert WizConfig.model_validate(good).token_origin == "https://auth.app.wiz.io"

@@ -34,6 +34,7 @@ _PAGES_AT_ONCE = 10
 _ASKED_AT_ONCE = 25
 _ASK_AGAIN, _LONGEST = timedelta(seconds=10), timedelta(hours=1)
 _GIVE_UP = timedelta(days=1)
+_SOON = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ class Work:
         with self.store.reading() as connection:
             times = [incidents.next_wake(connection), findings.next_refetch(connection), cursors.next_pull(connection)]
         return min((moment for text in times if text and (moment := moment_of(text)) is not None), default=None)
+
+    def busy(self, now: datetime) -> bool:
+        """Whether anything that came in or was said is still to be worked off; waiting for people or a clock is not."""
+        with self.store.reading() as connection:
+            to_ask = findings.to_refetch(connection, now, 1)
+            return bool(inbox.depth(connection) or to_ask or incidents.due(connection, now + _SOON, 1))
 
     def _read(self, now: datetime) -> int:
         """Everything in the inbox, batch by batch."""

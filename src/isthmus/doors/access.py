@@ -12,6 +12,7 @@ from isthmus.desk.desk import Desk
 from isthmus.doors.errors import PASSAGE, Told, later
 from isthmus.doors.limits import Failures, header
 from isthmus.model.errors import Refused
+from isthmus.model.outside import printable
 from isthmus.model.people import Person
 
 PERSON = "isthmus.person"
@@ -32,9 +33,10 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises `Told` 401, or 429 to an address that fails too often."""
+        scope[PASSAGE].shown = "/v1/"
         if scope["path"] not in OPEN or scope["method"] != "GET":
             scope[PERSON] = await self._whose(scope)
-        scope[PASSAGE].shown = scope["path"]
+        scope[PASSAGE].shown = printable(scope["path"])[:200]
         await self._app(scope, receive, send)
 
     async def _whose(self, scope: Scope) -> Person:

@@ -26,12 +26,14 @@ from isthmus.doors.errors import ANSWERED, PASSAGE, Passage, Told, body_of, late
 from isthmus.doors.limits import READS, Forms, Limits
 from isthmus.doors.webhooks import Webhooks
 from isthmus.model.errors import IsthmusError
-from isthmus.model.outside import printable
 
 LOG = logging.getLogger("isthmus.doors")
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
 _SESSION_SECONDS = 12 * 60 * 60
 _SIGNING = {"/signin", "/signout"}
+_PAGES = re.compile(
+    r"/(?:health|approvals|status|signin|signout|(?:static|incidents)/[\w.-]{1,64}(?:/[a-z-]{1,20})?)?", re.ASCII
+)
 _HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"cache-control": b"no-store",
@@ -126,8 +128,9 @@ class Doorway:
             await self._trouble(error, passage, mouth)
         if not inward and scope["method"] not in READS and passage.status < 400:
             self._wake()
-        shown = passage.shown or ("" if passage.status == 404 else printable(scope["path"])[:200])
-        LOG.info("%s %s %s %d", passage.request_id, scope["method"], shown or "(no such page)", passage.status)
+        # Only paths we know are logged: one that was mistyped may hold a secret.
+        shown = passage.shown or (scope["path"] if _PAGES.fullmatch(scope["path"]) else "(no such page)")
+        LOG.info("%s %s %s %d", passage.request_id, scope["method"], shown, passage.status)
 
     async def _trouble(self, error: Exception, passage: Passage, mouth: _Mouth) -> None:
         answer = told(error)

@@ -60,9 +60,7 @@ class Cloud:
 
     def close(self) -> None:
         """Ends the server, and waits for its end."""
-        for client in self._clients.values():
-            client.close()
-        self._clients.clear()
+        self._hang_up()
         self._server.terminate()
         try:
             self._server.wait(_STOPS_WITHIN)
@@ -70,6 +68,16 @@ class Cloud:
             self._server.kill()
             self._server.wait()
         self._folder.cleanup()
+
+    def forget(self) -> None:
+        """Every account as if it had never been; what is used again has to be opened again."""
+        self._hang_up()
+        httpx.post(f"{self.origin}/moto-api/reset", trust_env=False).raise_for_status()
+
+    def _hang_up(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
 
     def open(self, home: Home) -> None:
         """Makes an account ready to be used, still empty; it is separate because every session is of a role in it."""

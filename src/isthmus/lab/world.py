@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -112,20 +113,23 @@ class World:
         path.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
         return path
 
-    def replay(self) -> Iterator[Told | None]:
-        """The day in order: each alert is known to its platform first, then told by webhook; None where it is only pulled."""
+    def replay(self) -> list[Callable[[], Told | None]]:
+        """The day in order, one thing to do for each alert: its platform gets to know it, and returns the webhook it sends;
+        None where it waits to be pulled.
+        """
         step = timedelta(hours=24) / max(1, len(self.day.alerts))
         begin = self.day.end - timedelta(hours=24)
-        for number, alert in enumerate(self.day.alerts):
-            if alert.vendor not in CNAPPS:
-                continue
-            payload = json.loads(self._renamed(json.dumps(alert.payload, ensure_ascii=False)))
-            held = not alert.file.startswith("webhooks/")
-            if held:
-                self._hold(alert, payload, begin + step * number)
-            yield None if held and alert.vendor == PULLED else self._told(alert.vendor, payload)
+        ours = [(number, one) for number, one in enumerate(self.day.alerts) if one.vendor in CNAPPS]
+        return [partial(self._happens, alert, begin + step * number) for number, alert in ours]
 
-    def _hold(self, alert: Alert, payload: dict[str, Any], at: Any) -> None:
+    def _happens(self, alert: Alert, at: datetime) -> Told | None:
+        payload = json.loads(self._renamed(json.dumps(alert.payload, ensure_ascii=False)))
+        held = not alert.file.startswith("webhooks/")
+        if held:
+            self._hold(alert, payload, at)
+        return None if held and alert.vendor == PULLED else self._told(alert.vendor, payload)
+
+    def _hold(self, alert: Alert, payload: dict[str, Any], at: datetime) -> None:
         try:
             self.simulated[alert.vendor].hold(payload, at)
         except Refused:

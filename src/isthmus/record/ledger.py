@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import rfc8785
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, Text, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, Text, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -68,6 +68,11 @@ CHECKPOINTS = Table(
     Column("frontier", LargeBinary, nullable=False),
 )
 
+# Built once: SQLAlchemy keeps what it worked out about a statement with the statement.
+_HELD_HEAD = select(HEAD.c.size, HEAD.c.frontier).where(HEAD.c.id == 1).with_for_update()
+_ADD_ENTRIES, _ADD_BODIES = insert(ENTRIES), insert(BODIES)
+_MOVE_HEAD = update(HEAD).where(HEAD.c.id == 1, HEAD.c.size == bindparam("size_before"))
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -105,9 +110,9 @@ def extend(connection: Connection, entries: Sequence[Entry]) -> range:
         rows.append({"idx": frontier.size, "tenant": entry.tenant, "leaf": leaf, "leaf_hash": hashed})
         frontier = frontier.append(hashed)
     if rows:
-        connection.execute(insert(ENTRIES), rows)
+        connection.execute(_ADD_ENTRIES, rows)
         bodies = [{"idx": row["idx"], "salt": salt, "body": body} for row, (_, salt, body) in zip(rows, leaves, strict=True)]
-        connection.execute(insert(BODIES), bodies)
+        connection.execute(_ADD_BODIES, bodies)
         _move(connection, before, frontier)
     return range(before.size, frontier.size)
 
@@ -160,11 +165,10 @@ def _canonical(value: dict[str, Any]) -> bytes:
 
 def _head(connection: Connection) -> Frontier:
     """The tree's right edge, held for update until the transaction ends."""
-    query = select(HEAD.c.size, HEAD.c.frontier).where(HEAD.c.id == 1).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_HELD_HEAD).one_or_none()
     if row is None:
         _begun(connection)
-        row = connection.execute(query).one()
+        row = connection.execute(_HELD_HEAD).one()
     return decoded(row.size, row.frontier)
 
 
@@ -179,7 +183,7 @@ def _begun(connection: Connection) -> None:
 
 def _move(connection: Connection, before: Frontier, after: Frontier) -> None:
     new = {"size": after.size, "frontier": after.encoded(), "root": after.root()}
-    moved = connection.execute(update(HEAD).where(HEAD.c.id == 1, HEAD.c.size == before.size).values(**new))
+    moved = connection.execute(_MOVE_HEAD, {"size_before": before.size, **new})
     if moved.rowcount != 1:
         raise Unreachable("ledger: another writer was faster")
 

@@ -120,7 +120,8 @@ class Lists:
 
     def rows(self, name: str, given: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
         """The rows within these query parameters; one that this list does not have is a mistake of the caller's."""
-        asked = list(given)
+        # Palo Alto's own client writes `images??limit=50`, so a console passes over a name that begins with a second mark.
+        asked = [pair for pair in given if not pair[0].startswith("?")]
         if strange := [param for param, _ in asked if param not in (*_OPEN, *FILTERS[name])]:
             raise Unfit(f"unknown parameter {strange[0]}")
         rows = list(self._known[name].values())

@@ -55,6 +55,12 @@ class ShownStep:
     def anchor(self) -> str:
         return f"step-{self.number}"
 
+    @property
+    def undoable(self) -> bool:
+        """Whether it stands and nobody has ordered it back. A case is closed by people, not taken back."""
+        being_undone = bool(self.row.undo) and self.row.undone is None
+        return self.row.in_place and not being_undone and not self.row.ability.startswith("case.")
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -173,21 +179,15 @@ def steps(view: IncidentView, person: Person, now: datetime) -> list[ShownStep]:
 
 
 def moments(view: IncidentView) -> list[Moment]:
-    """Rounds and words in the order of time."""
-    found = [
-        Moment(
-            at=one.opened_at,
-            who=one.requester,
-            what=f"Round {number}",
-            text=one.opened_because,
-            aside="" if one.score is None else f"score {one.score}, {one.priority}, {one.verdict.replace('_', ' ')}",
-        )
-        for number, one in enumerate(view.rounds, 1)
-    ]
+    """Rounds and words in the order of time; a word stands before the round it opened."""
+    found = []
     for word in view.words:
         aside = f"until {word.until[:16].replace('T', ' ')} UTC" if word.until else ""
         what = " ".join(one for one in (word.kind.replace("_", " "), word.value.replace("_", " ")) if one)
-        found.append(Moment(word.at, word.person, what.capitalize(), word.text, aside))
+        found.append(Moment(word.at, word.person, what, word.text, aside))
+    for number, one in enumerate(view.rounds, 1):
+        aside = "" if one.score is None else f"score {one.score}, {one.priority}, {one.verdict.replace('_', ' ')}"
+        found.append(Moment(one.opened_at, one.requester, f"round {number}", one.opened_because, aside))
     return sorted(found, key=lambda one: one.at)
 
 
