@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from isthmus import __version__
-from isthmus.connectors.servicenow.cases import ServiceNowCases
-from isthmus.connectors.servicenow.config import ServiceNowConfig
-from isthmus.connectors.servicenow.simulated import ANALYST, CLIENT, SimulatedServiceNow
+from isthmus.connectors.servicenow.cases import SnowCases
+from isthmus.connectors.servicenow.config import SnowConfig
+from isthmus.connectors.servicenow.simulated import ANALYST, CLIENT, SimulatedSnow
 from isthmus.lab.servers import Town
 from isthmus.model.cases import Case, CaseRecord
 from isthmus.wire.http import WireOutward
@@ -51,15 +51,15 @@ def case(version: str) -> Case:
 class Ours:
     """Our sink in front of the same platform."""
 
-    def __init__(self, town: Town, snow: SimulatedServiceNow, origin: str) -> None:
+    def __init__(self, town: Town, snow: SimulatedSnow, origin: str) -> None:
         settings = {**snow.config(origin, town.secret), "verdicts": {"Threat mitigated": "true_positive"}}
-        self._config, self._authority = ServiceNowConfig(**settings), town.authority
+        self._config, self._authority = SnowConfig(**settings), town.authority
 
     def put(self, version: str) -> CaseRecord:
         async def go() -> CaseRecord:
             outward = WireOutward(lambda: OPENED, self._authority)
             try:
-                return await ServiceNowCases(self._config, outward).put(case(version))
+                return await SnowCases(self._config, outward).put(case(version))
             finally:
                 await outward.close()
 
@@ -69,7 +69,7 @@ class Ours:
         async def go() -> CaseRecord | None:
             outward = WireOutward(lambda: OPENED, self._authority)
             try:
-                return await ServiceNowCases(self._config, outward).read(KEY)
+                return await SnowCases(self._config, outward).read(KEY)
             finally:
                 await outward.close()
 
@@ -93,7 +93,7 @@ def seen(ours: Ours, first: CaseRecord) -> Iterator[tuple[str, bool, object]]:
 
 def main() -> None:
     """Serve until told to look."""
-    snow = SimulatedServiceNow()
+    snow = SimulatedSnow()
     with tempfile.TemporaryDirectory() as folder, Town(Path(folder)) as town:
         origin = town.serve(snow.app)
         ours = Ours(town, snow, origin)

@@ -15,6 +15,7 @@ from isthmus.connectors.aws.clients import Aws
 from isthmus.connectors.aws.config import AwsConfig
 from isthmus.connectors.aws.errors import Denied
 from isthmus.connectors.aws.inventory import AwsInventory
+from isthmus.connectors.aws.isolation_group import PURPOSE, TAG
 from isthmus.contracts.wire import Http, Secret
 from isthmus.lab.cloud import Cloud
 from isthmus.lab.company import Home
@@ -62,6 +63,8 @@ class Watched(Aws):
         self._counting = threading.Lock()
 
     def ask(self, service: str, operation: str, region: str = "", **parameters: Any) -> Mapping[str, Any]:
+        # moto does not look at it; AWS then refuses a bucket of that name that somebody else has.
+        assert service != "s3" or parameters["ExpectedBucketOwner"] == self.config.account
         with self._counting:
             self.calls.append(operation)
             number = len(self.writes) if not operation.startswith(READS) else -1
@@ -154,6 +157,11 @@ class Account:
         own: str = said["Instances"][0]["InstanceId"]
         return own
 
+    def host(self) -> tuple[str, str]:
+        """An instance whose two interfaces are in different groups, and their VPC."""
+        vpc, net = self.vpc()
+        return self.instance((net, [self.group(vpc), self.group(vpc)]), (net, [self.group(vpc)])), vpc
+
     def interfaces(self, instance: str) -> dict[str, set[str]]:
         """The groups of each interface, which the instance's own view must tell alike."""
         filters = [{"Name": "attachment.instance-id", "Values": [instance]}]
@@ -162,6 +170,13 @@ class Account:
         inside = self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["NetworkInterfaces"]
         assert found == {one["NetworkInterfaceId"]: {group["GroupId"] for group in one["Groups"]} for one in inside}
         return found
+
+    def isolated(self, instance: str, vpc: str) -> bool:
+        """Whether every interface is in the one isolation group of the VPC only, and that has no rules."""
+        found = self.isolation_groups(vpc)
+        assert len(found) == 1 and {"Key": TAG, "Value": PURPOSE} in found[0]["Tags"]
+        empty = not found[0]["IpPermissions"] and not found[0]["IpPermissionsEgress"]
+        return empty and all(groups == {found[0]["GroupId"]} for groups in self.interfaces(instance).values())
 
     def isolation_groups(self, vpc: str) -> list[dict[str, Any]]:
         filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["isthmus-isolation"]}]

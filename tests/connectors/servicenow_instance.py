@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from isthmus.connectors.servicenow import CONNECTOR
-from isthmus.connectors.servicenow.config import ServiceNowConfig
-from isthmus.connectors.servicenow.simulated import SimulatedServiceNow
+from isthmus.connectors.servicenow.config import SnowConfig
+from isthmus.connectors.servicenow.simulated import SimulatedSnow
 from isthmus.contracts.roles import CaseSink
 from isthmus.lab.servers import Faults, Town
 from isthmus.model.cases import Case, CaseRecord
@@ -51,7 +51,7 @@ class Stage:
     """One server for many instances, one after the other: starting and ending a server takes longer than a test."""
 
     def __init__(self, town: Town) -> None:
-        self.town, self.app, self.faults = town, SimulatedServiceNow().app, Faults()
+        self.town, self.app, self.faults = town, SimulatedSnow().app, Faults()
         self.origin = town.serve(self, self.faults)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -68,7 +68,7 @@ class Instance:
     """One ServiceNow; `settings` are ours for it."""
 
     def __init__(self, stage: Stage, oauth: bool = False) -> None:
-        self.platform, self.faults, self.town = SimulatedServiceNow(), stage.faults, stage.town
+        self.platform, self.faults, self.town = SimulatedSnow(), stage.faults, stage.town
         self.now, self.origin = NOW, stage.origin
         stage.show(self.platform.app)
         self.settings = (self.platform.oauth if oauth else self.platform.config)(self.origin, self.town.secret)
@@ -78,7 +78,7 @@ class Instance:
 
     def sink(self, outward: WireOutward, **settings: Any) -> CaseSink:
         assert CONNECTOR.connect is not None
-        found: CaseSink | None = CONNECTOR.connect(ServiceNowConfig(**(self.settings | settings)), outward).sink
+        found: CaseSink | None = CONNECTOR.connect(SnowConfig(**(self.settings | settings)), outward).sink
         assert found is not None
         return found
 

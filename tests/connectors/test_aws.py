@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.connectors.aws_account import ALL, AT, HOME, OTHER, Account, allowing, blocks, run
+from tests.connectors.aws_account import ALL, AT, HOME, Account, allowing, blocks, run
 
-from isthmus.connectors.aws import CONNECTOR
-from isthmus.connectors.aws.abilities import ABILITIES
+from isthmus.connectors.aws import deactivate_access_key
+from isthmus.connectors.aws.actuator import AwsActuator
+from isthmus.connectors.aws.clients import Aws
 from isthmus.connectors.aws.errors import Denied
 from isthmus.lab.cloud import Cloud
 from isthmus.model.assets import AssetKind
@@ -40,11 +40,6 @@ def one_interface(account: Account) -> str:
     return account.instance((net, [account.group(vpc)]))
 
 
-def two_interfaces(account: Account) -> str:
-    vpc, net = account.vpc()
-    return account.instance((net, [account.group(vpc), account.group(vpc)]), (net, [account.group(vpc)]))
-
-
 def two_vpcs(account: Account) -> str:
     (one, net), (other, far) = account.vpc(), account.vpc()
     shared = account.group(one)
@@ -63,7 +58,7 @@ def half_isolated(account: Account) -> str:
 Start = Callable[[Account], str]
 STARTS: dict[str, tuple[str, Start]] = {
     "one interface": (ISOLATE, one_interface),
-    "two interfaces": (ISOLATE, two_interfaces),
+    "two interfaces": (ISOLATE, lambda account: account.host()[0]),
     "two networks": (ISOLATE, two_vpcs),
     "half isolated": (ISOLATE, half_isolated),
     "active key": (KEY, lambda account: account.key()[1]),
@@ -141,7 +136,7 @@ def test_what_stands_already_is_said_and_left_alone(account: Account, ability: s
 
 
 def isolated(account: Account) -> str:
-    target = two_interfaces(account)
+    target = account.host()[0]
     hands = account.hands()
     hands.apply(hands.preview(ISOLATE, target))
     return target
@@ -272,84 +267,23 @@ def test_a_change_whose_answer_was_lost_is_read_back(account: Account, monkeypat
     assert hands.apply(preview).result is Result.DONE
 
 
-def test_a_key_is_found_with_its_owner_and_root_is_left_alone(account: Account) -> None:
+def test_what_shows_late_is_waited_for_and_what_never_shows_has_failed(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     user, key = account.key()
-    hands = account.hands()
-    target = hands.resolve(KEY, key)
-    assert (target.handle, target.kind) == (f"aws:{HOME.id}/global/access_key/{key}", AssetKind.ACCESS_KEY)
-    assert hands.preview(KEY, key).before == {"user": user, "status": "Active"}
-    with pytest.raises(Refused):
-        hands.resolve(KEY, "AKIAROOTROOTROOTROOT")
+    stale: list[str] = []
 
+    def late(aws: Aws, own: str) -> tuple[str, str]:
+        return user, stale.pop(0) if stale else account.iam.list_access_keys(UserName=user)["AccessKeyMetadata"][0]["Status"]
 
-@pytest.mark.parametrize(
-    ("ability", "target"),
-    [
-        *((ISOLATE, one) for one in ("", "*", "i-*", "i-0123", "i-0123456789ABCDEF0", "i-01234567\n", "eni-01234567", "all")),
-        *((BLOCK, one) for one in ("", "*", "a", "Bucket", "../other", "name/with/path", "bück", "x" * 64)),
-        *((KEY, one) for one in ("", "AKIA*", "AKIA", "akiaabcdefghijklmnop", "ASIAABCDEFGHIJKLMNOP", "AKIAABCDEFGHIJKLMNO٣")),
-        (QUARANTINE, "*"),
-        ("aws.stop_instance", "i-01234567"),
-        ("aws.", "i-01234567"),
-    ],
-)
-def test_what_can_be_no_id_is_refused_before_anything_is_asked(account: Account, ability: str, target: str) -> None:
-    hands = account.hands()
-    with pytest.raises(Refused):
-        hands.resolve(ability, target)
-    assert hands.aws.calls == []
-
-
-def test_another_account_is_refused_before_anything_is_asked(account: Account) -> None:
-    hands, key = account.hands(), account.key()[1]
-    with pytest.raises(Refused, match=OTHER.id):
-        hands.resolve(KEY, key, account=OTHER.id)
-    assert hands.aws.calls == []
-
-
-def test_credentials_of_another_account_do_nothing(account: Account) -> None:
-    hands = account.hands(role_arn=None)
-    with pytest.raises(Refused, match=f"settings of {HOME.id}"):
-        hands.resolve(BLOCK, account.bucket())
-    assert hands.aws.calls == ["get_bucket_location", "get_caller_identity"]
-
-
-def test_an_instance_is_found_in_whichever_region_of_ours_it_lives(account: Account) -> None:
-    own = one_interface(account)
-    hands = account.hands(regions=["us-west-2", "eu-west-1"])
-    for hint in ("", "eu-west-1", "us-west-2", "mars-north-1"):
-        target = hands.resolve(ISOLATE, own, region=hint)
-        assert (target.region, target.handle) == ("eu-west-1", f"aws:{HOME.id}/eu-west-1/instance/{own}")
-    with pytest.raises(Refused, match="there is no instance"):
-        account.hands(regions=["us-west-2"]).resolve(ISOLATE, own)
-
-
-def test_a_bucket_outside_our_regions_is_refused(account: Account) -> None:
-    with pytest.raises(Refused, match="lies in eu-west-1"):
-        account.hands(regions=["us-west-2"]).resolve(BLOCK, account.bucket())
-    with pytest.raises(Refused, match="NoSuchBucket"):
-        account.hands().resolve(BLOCK, "a-bucket-that-nobody-has")
-
-
-def test_a_target_that_another_inventory_minted_is_refused(account: Account) -> None:
-    hands, name = account.hands(), account.bucket()
-    preview = hands.preview(BLOCK, name)
-    changes: tuple[dict[str, Any], ...] = (
-        {"handle": f"aws:{OTHER.id}/eu-west-1/bucket/{name}"},
-        {"handle": f"aws:{HOME.id}/eu-west-1/instance/{name}"},
-        {"id": "another-bucket"},
-        {"region": "us-east-1"},
-    )
-    for changed in changes:
-        forged = replace(preview, target=replace(preview.target, **changed))
-        for attempt in (hands.apply, hands.undo, hands.verify):
-            with pytest.raises(Refused, match="is not"):
-                attempt(forged)
-
-
-def test_the_connector_declares_what_it_does(account: Account) -> None:
-    assert CONNECTOR.connect is not None
-    roles = CONNECTOR.connect(*account.settings())
-    assert roles.inventory is not None and roles.actuator is not None
-    assert set(roles.actuator.abilities) == {one.name for one in ABILITIES}
-    assert {name for one in CONNECTOR.permissions for name in one.abilities} == set(roles.actuator.abilities)
+    monkeypatch.setattr(deactivate_access_key, "owner_and_status", late)
+    for pauses, shown in (((0.0, 0.0, 0.0), True), ((0.0,), False)):
+        hands = account.hands()
+        preview = hands.preview(KEY, key)
+        hands.actuator = AwsActuator(hands.aws, pauses)
+        stale[:] = ["Active"] * 3
+        assert hands.apply(preview).result is (Result.DONE if shown else Result.FAILED)
+        stale[:] = ["Inactive"] * 3
+        assert hands.undo(preview).result is (Result.UNDONE if shown else Result.FAILED)
+        stale.clear()
+        assert account.state()["keys"][user] == {key: "Active"}

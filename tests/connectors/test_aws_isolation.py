@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.connectors.aws_account import Account
 
-from isthmus.connectors.aws.isolation_group import PURPOSE, TAG
 from isthmus.lab.cloud import Cloud
 from isthmus.model.errors import Refused, Unreachable
 from isthmus.model.plans import Result
@@ -33,42 +30,9 @@ def account(cloud: Cloud) -> Account:
     return Account(cloud)
 
 
-def two_interfaces(account: Account) -> tuple[str, str]:
-    """An instance whose two interfaces are in different groups, and their VPC."""
-    vpc, net = account.vpc()
-    return account.instance((net, [account.group(vpc), account.group(vpc)]), (net, [account.group(vpc)])), vpc
-
-
-def isolated(account: Account, instance: str, vpc: str) -> bool:
-    """Whether every interface is in the one isolation group of the VPC only, in both views of AWS, and it has no rules."""
-    found = account.isolation_groups(vpc)
-    assert len(found) == 1 and {"Key": TAG, "Value": PURPOSE} in found[0]["Tags"]
-    empty = not found[0]["IpPermissions"] and not found[0]["IpPermissionsEgress"]
-    return empty and all(groups == {found[0]["GroupId"]} for groups in account.interfaces(instance).values())
-
-
-def test_the_isolation_group_is_made_once_for_a_network_tagged_and_empty(account: Account) -> None:
-    vpc, net = account.vpc()
-    hands = account.hands()
-    for _ in range(2):
-        own = account.instance((net, [account.group(vpc)]))
-        assert hands.apply(hands.preview(ISOLATE, own)).result is Result.DONE
-        assert isolated(account, own, vpc)
-    assert hands.aws.writes.count("create_security_group") == 1
-
-
-def test_a_group_made_meanwhile_does_not_void_what_was_agreed(account: Account) -> None:
-    own, vpc = two_interfaces(account)
-    net = account.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]["SubnetId"]
-    hands = account.hands()
-    agreed = hands.preview(ISOLATE, own)
-    hands.apply(hands.preview(ISOLATE, account.instance((net, [account.group(vpc)]))))
-    assert hands.preview(ISOLATE, own) == agreed
-
-
 def test_the_outcome_says_that_tracked_connections_survive(account: Account) -> None:
     hands = account.hands()
-    done = hands.apply(hands.preview(ISOLATE, two_interfaces(account)[0]))
+    done = hands.apply(hands.preview(ISOLATE, account.host()[0]))
     assert "connections AWS already tracks live on" in done.detail
 
 
@@ -78,7 +42,7 @@ def test_a_crash_between_any_two_calls_leaves_what_can_go_on_and_what_can_go_bac
     account: Account, dies: int, after: bool
 ) -> None:
     for goes_on in (True, False):
-        own, vpc = two_interfaces(account)
+        own, vpc = account.host()
         before, crashing = account.state(), account.hands()
         preview = crashing.preview(ISOLATE, own)
         crashing.aws.dies_after, crashing.aws.dies_before = (dies, 0) if after else (0, dies)
@@ -87,13 +51,13 @@ def test_a_crash_between_any_two_calls_leaves_what_can_go_on_and_what_can_go_bac
         hands = account.hands()
         if goes_on:
             assert hands.apply(preview).result is Result.DONE
-            assert isolated(account, own, vpc)
+            assert account.isolated(own, vpc)
         assert hands.undo(preview).result is (Result.UNDONE if goes_on or (dies, after) > (3, False) else Result.ALREADY)
         assert account.state() == before
 
 
 def test_a_change_refused_half_way_is_put_back(account: Account) -> None:
-    own, _ = two_interfaces(account)
+    own, _ = account.host()
     before, hands = account.interfaces(own), account.hands()
     preview = hands.preview(ISOLATE, own)
     hands.aws.denied = {4}
@@ -112,7 +76,7 @@ def test_a_change_refused_half_way_is_put_back(account: Account) -> None:
 
 
 def test_a_refusal_before_anything_was_changed_stays_as_it_is(account: Account) -> None:
-    own, _ = two_interfaces(account)
+    own, _ = account.host()
     hands = account.hands()
     preview = hands.preview(ISOLATE, own)
     hands.aws.denied = {3}
@@ -122,7 +86,7 @@ def test_a_refusal_before_anything_was_changed_stays_as_it_is(account: Account) 
 
 @pytest.mark.parametrize("dies", [1, 2])
 def test_a_crash_on_the_way_back_leaves_what_can_go_back(account: Account, dies: int) -> None:
-    own, _ = two_interfaces(account)
+    own, _ = account.host()
     before, hands = account.state(), account.hands()
     preview = hands.preview(ISOLATE, own)
     hands.apply(preview)
@@ -133,76 +97,6 @@ def test_a_crash_on_the_way_back_leaves_what_can_go_back(account: Account, dies:
     assert hands.verify(preview).result is (Result.DONE if dies == 1 else Result.FAILED)
     assert hands.undo(preview).result is Result.UNDONE
     assert account.state() == before
-
-
-def test_two_at_once_end_with_one_group(account: Account) -> None:
-    """Both see no group; the second creates only after the first has, and goes on with the first's."""
-    vpc, net = account.vpc()
-    instances = [account.instance((net, [account.group(vpc)])) for _ in range(2)]
-    first, second = account.hands(), account.hands()
-    plans = [hands.preview(ISOLATE, own) for hands, own in zip((first, second), instances, strict=True)]
-    both, made = threading.Barrier(2, timeout=10), threading.Event()
-    first.aws.on["create_security_group"] = both.wait
-    first.aws.on["revoke_security_group_egress"] = made.set
-    second.aws.on["create_security_group"] = lambda: (both.wait(), made.wait(10), None)[-1]
-    with ThreadPoolExecutor(2) as threads:
-        work = [threads.submit(hands.apply, plan) for hands, plan in zip((first, second), plans, strict=True)]
-        assert [one.result().result for one in work] == [Result.DONE, Result.DONE]
-    assert all(isolated(account, own, vpc) for own in instances)
-    assert second.aws.writes.count("create_security_group") == 1
-
-
-def test_a_group_left_with_its_first_rule_is_emptied_before_it_is_used(account: Account) -> None:
-    own, vpc = two_interfaces(account)
-    tags = [{"ResourceType": "security-group", "Tags": [{"Key": TAG, "Value": PURPOSE}]}]
-    account.ec2.create_security_group(GroupName="isthmus-isolation", Description="half", VpcId=vpc, TagSpecifications=tags)
-    hands = account.hands()
-    preview = hands.preview(ISOLATE, own)
-    assert not preview.already
-    hands.apply(preview)
-    assert isolated(account, own, vpc)
-    assert hands.aws.writes[0] == "revoke_security_group_egress"
-
-
-def test_a_group_of_that_name_that_is_not_ours_is_not_used(account: Account) -> None:
-    own, vpc = two_interfaces(account)
-    account.ec2.create_security_group(GroupName="isthmus-isolation", Description="somebody's", VpcId=vpc)
-    hands, before = account.hands(), account.state()
-    with pytest.raises(Refused, match="somebody else's"):
-        hands.preview(ISOLATE, own)
-    assert (hands.aws.writes, account.state()) == ([], before)
-
-
-Rule = Callable[[Account, str], Any]
-SPOILS: tuple[Rule, ...] = (
-    lambda account, group: account.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[FROM_OFFICE]),
-    lambda account, group: account.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[FROM_OFFICE]),
-)
-
-
-@pytest.mark.parametrize("spoil", SPOILS)
-def test_a_group_that_was_given_rules_isolates_nothing_but_can_be_left(account: Account, spoil: Rule) -> None:
-    own, vpc = two_interfaces(account)
-    hands, before = account.hands(), account.interfaces(own)
-    preview = hands.preview(ISOLATE, own)
-    hands.apply(preview)
-    spoil(account, account.isolation_groups(vpc)[0]["GroupId"])
-    assert hands.verify(preview).result is Result.FAILED
-    with pytest.raises(Refused, match="was given rules"):
-        hands.preview(ISOLATE, own)
-    assert hands.undo(preview).result is Result.UNDONE
-    assert account.interfaces(own) == before
-
-
-def test_the_rule_every_group_begins_with_counts_as_open_too(account: Account) -> None:
-    own, vpc = two_interfaces(account)
-    hands = account.hands()
-    preview = hands.preview(ISOLATE, own)
-    hands.apply(preview)
-    account.ec2.authorize_security_group_egress(GroupId=account.isolation_groups(vpc)[0]["GroupId"], IpPermissions=[ANYWHERE])
-    assert hands.verify(preview).result is Result.FAILED
-    assert hands.apply(preview).result is Result.DONE
-    assert isolated(account, own, vpc)
 
 
 def regrouped(account: Account, own: str, vpc: str) -> None:
@@ -231,7 +125,7 @@ def terminated(account: Account, own: str, vpc: str) -> None:
 def test_somebody_elses_change_is_never_overwritten(
     account: Account, change: Callable[[Account, str, str], None], done: bool
 ) -> None:
-    own, vpc = two_interfaces(account)
+    own, vpc = account.host()
     hands = account.hands()
     preview = hands.preview(ISOLATE, own)
     if done:
@@ -259,7 +153,7 @@ def test_a_recorded_group_that_is_gone_is_noticed_before_anything_is_put_back(ac
 
 
 def test_a_terminated_or_unknown_instance_is_refused(account: Account) -> None:
-    own, _ = two_interfaces(account)
+    own, _ = account.host()
     account.ec2.terminate_instances(InstanceIds=[own])
     hands = account.hands()
     with pytest.raises(Refused, match="is terminated"):
@@ -279,7 +173,7 @@ def test_a_terminated_or_unknown_instance_is_refused(account: Account) -> None:
 def test_an_interface_that_is_not_the_instances_own_is_refused(
     account: Account, told: dict[str, Any], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, _ = two_interfaces(account)
+    own, _ = account.host()
     hands = account.hands()
     real = hands.aws.ask_all
 
@@ -293,17 +187,6 @@ def test_an_interface_that_is_not_the_instances_own_is_refused(
     monkeypatch.setattr(hands.aws, "ask_all", telling)
     with pytest.raises(Refused, match=why):
         hands.preview(ISOLATE, own)
-
-
-def test_a_renamed_isolation_group_does_not_block_the_way_back(account: Account) -> None:
-    own, _ = two_interfaces(account)
-    before, hands = account.state(), account.hands()
-    preview = hands.preview(ISOLATE, own)
-    hands.apply(preview)
-    later = account.hands(isolation_group="quarantine")
-    assert later.verify(preview).result is Result.DONE
-    assert later.undo(preview).result is Result.UNDONE
-    assert account.state() == before
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from tests.connectors.servicenow_instance import CASE, KEY, TABLE, Instance, Stage, at_version
 
 from isthmus.connectors.servicenow import CONNECTOR
-from isthmus.connectors.servicenow.config import ServiceNowConfig
+from isthmus.connectors.servicenow.config import SnowConfig
 from isthmus.connectors.servicenow.writing import checked_key
 from isthmus.lab.servers import Town
 from isthmus.model.errors import Refused, Unreachable
@@ -280,9 +280,9 @@ def test_the_customer_s_own_columns_and_codes(snow: Instance) -> None:
 )
 def test_settings_that_cannot_be_right_are_refused(wrong: dict[str, Any]) -> None:
     right = {"origin": "https://dev1.service-now.com", "user": "isthmus", "password": "env:SNOW"}
-    assert ServiceNowConfig(**right).table == TABLE  # type: ignore[arg-type]
+    assert SnowConfig(**right).table == TABLE  # type: ignore[arg-type]
     with pytest.raises(ValidationError):
-        ServiceNowConfig(**(right | wrong))
+        SnowConfig(**(right | wrong))
 
 
 def test_it_says_what_it_needs_and_what_it_does_not_do(snow: Instance) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from tests.decide.making import ISOLATE, TARGET
 
-from isthmus.decide.approvals import ask, give
+from isthmus.decide.approvals import ask, counted, give
 from isthmus.model.people import Person, Role
-from isthmus.model.plans import Decision, Preview, Request, Ruling, Step, version_of
+from isthmus.model.plans import Approval, Decision, Preview, Request, Ruling, Step, version_of
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTES = timedelta(minutes=5)
@@ -55,6 +56,11 @@ def request_of(step: Step) -> Request:
     """The question of this step, which there is."""
     assert step.request is not None
     return step.request
+
+
+def held(step: Step, people: Mapping[str, Person], seal: Seal, now: datetime, bundle: str = "bundle") -> tuple[Approval, ...]:
+    """The approvals that count, under the policy it was asked under unless told otherwise."""
+    return counted(step, people, seal.holds, now, bundle=bundle)
 
 
 def word(step: Step, person: Person, seal: Seal, granted: bool = True, at: datetime = AT) -> Step:

@@ -17,16 +17,17 @@ from tests.decide.asked import (
     PREVIEW,
     Seal,
     asked,
+    held,
     request_of,
     word,
 )
 from tests.decide.making import ISOLATE, TARGET, also
 
-from isthmus.decide.approvals import ask, counted, give, plan_hash, rejected
+from isthmus.decide.approvals import approval_bytes, ask, give, plan_hash, rejected
 from isthmus.model.errors import Refused
 from isthmus.model.estate import Environment
 from isthmus.model.people import Person, Role
-from isthmus.model.plans import Decision, Intent, Outcome, Result, Ruling, Step, Target
+from isthmus.model.plans import Approval, Decision, Intent, Outcome, Result, Ruling, Step, Target
 
 EDITS: list[Callable[[Step], Step]] = [
     lambda step: also(step, action=also(step.action, ability="aws.stop_instance")),
@@ -83,9 +84,9 @@ def test_a_plan_hash_is_of_every_attribute_of_the_target() -> None:
 def test_whatever_is_changed_after_the_word_voids_it(number: int) -> None:
     seal = Seal()
     agreed = word(asked(), ANN, seal)
-    assert counted(agreed, PEOPLE, seal.holds, AT)
+    assert held(agreed, PEOPLE, seal, AT)
     edited = EDITS[number](agreed)
-    assert counted(edited, PEOPLE, seal.holds, AT) == ()
+    assert held(edited, PEOPLE, seal, AT) == ()
     with pytest.raises(Refused, match=r"changed after people were asked|nobody was asked"):
         give(edited, BEN, request_of(agreed).plan_hash, True, "", AT, seal, tenant="default")
 
@@ -94,7 +95,7 @@ def test_the_same_state_seen_again_is_the_same_plan() -> None:
     seal = Seal()
     agreed = word(asked(), ANN, seal)
     again = also(agreed, preview=also(PREVIEW, at=AT + MINUTES))
-    assert len(counted(again, PEOPLE, seal.holds, AT)) == 1
+    assert len(held(again, PEOPLE, seal, AT)) == 1
 
 
 def test_a_changed_hash_in_request_and_word_alike_is_still_not_the_plan() -> None:
@@ -103,7 +104,7 @@ def test_a_changed_hash_in_request_and_word_alike_is_still_not_the_plan() -> Non
     other = word(asked(nonce="other"), ANN, seal)
     forged = also(asked(), request=request_of(other), approvals=other.approvals)
     edited = also(forged, preview=also(PREVIEW, calls=("ec2:TerminateInstances i-0abc",)))
-    assert counted(edited, PEOPLE, seal.holds, AT) == ()
+    assert held(edited, PEOPLE, seal, AT) == ()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_people_are_counted_not_keys(granted: bool) -> None:
         )
     # Even if two words of one person got in by another way.
     twice = replace(once, approvals=once.approvals + word(asked(), ANN, seal, at=AT + MINUTES).approvals)
-    assert len(counted(twice, PEOPLE, seal.holds, AT + MINUTES)) == 1
+    assert len(held(twice, PEOPLE, seal, AT + MINUTES)) == 1
 
 
 def test_what_was_not_asked_or_is_over_takes_no_word() -> None:
@@ -164,21 +165,21 @@ def test_the_deadlines_hold_to_the_microsecond() -> None:
             word(step, ANN, seal, at=late)
     with pytest.raises(Refused, match="a clock went back"):
         word(step, ANN, seal, at=AT - least)
-    assert counted(last, PEOPLE, seal.holds, request.approve_by)
-    assert counted(last, PEOPLE, seal.holds, request.execute_by)
-    assert counted(last, PEOPLE, seal.holds, request.execute_by + least) == ()
+    assert held(last, PEOPLE, seal, request.approve_by)
+    assert held(last, PEOPLE, seal, request.execute_by)
+    assert held(last, PEOPLE, seal, request.execute_by + least) == ()
     # A word from the future is not counted yet, and one from before the question never.
-    assert counted(last, PEOPLE, seal.holds, request.approve_by - least) == ()
+    assert held(last, PEOPLE, seal, request.approve_by - least) == ()
     early = word(also(step, request=also(request, asked_at=AT - MINUTES)), ANN, seal, at=AT - least)
-    assert counted(also(early, request=request), PEOPLE, seal.holds, AT) == ()
+    assert held(also(early, request=request), PEOPLE, seal, AT) == ()
     for silent in (AT, request.approve_by, request.approve_by + least, request.execute_by):
-        assert counted(step, PEOPLE, seal.holds, silent) == ()
+        assert held(step, PEOPLE, seal, silent) == ()
 
 
 def test_who_has_left_no_longer_counts_and_exact_ids_decide() -> None:
     seal = Seal()
     agreed = word(word(asked(), ANN, seal), BEN, seal)
-    assert [one.person for one in counted(agreed, PEOPLE, seal.holds, AT)] == ["ann", "ben"]
+    assert [one.person for one in held(agreed, PEOPLE, seal, AT)] == ["ann", "ben"]
     for changed in (
         {},
         {"ann": replace(ANN, active=False)},
@@ -189,7 +190,7 @@ def test_who_has_left_no_longer_counts_and_exact_ids_decide() -> None:
         {"ann": replace(ANN, id="someone-else")},
     ):
         register = {"ben": BEN} | changed
-        assert [one.person for one in counted(agreed, register, seal.holds, AT)] == ["ben"]
+        assert [one.person for one in held(agreed, register, seal, AT)] == ["ben"]
 
 
 @pytest.mark.parametrize(
@@ -207,21 +208,31 @@ def test_a_word_changed_after_it_was_sealed_does_not_count(change: dict[str, Any
     seal = Seal()
     agreed = word(asked(), ANN, seal)
     changed = replace(agreed, approvals=(replace(agreed.approvals[0], **change),))
-    assert counted(changed, PEOPLE, seal.holds, AT + MINUTES) == ()
+    assert held(changed, PEOPLE, seal, AT + MINUTES) == ()
+
+
+def test_the_requesters_word_does_not_count_even_well_sealed() -> None:
+    """Somebody else spoke, and was then found to be the one who had asked; or it got in by another way."""
+    seal, step = Seal(), asked()
+    plain = Approval(request_of(step).plan_hash, "requester", True, "", AT)
+    sealed = replace(plain, signature=seal(approval_bytes(plain)))
+    assert held(replace(step, approvals=(sealed,)), PEOPLE, seal, AT) == ()
+    agreed = word(step, ANN, seal)
+    assert held(also(agreed, request=also(request_of(step), requester="ann")), PEOPLE, seal, AT) == ()
 
 
 def test_a_no_turned_into_a_yes_does_not_count() -> None:
     seal = Seal()
     no = word(asked(), ANN, seal, granted=False)
     assert rejected(no) == no.approvals[0]
-    assert counted(replace(no, approvals=(replace(no.approvals[0], granted=True),)), PEOPLE, seal.holds, AT) == ()
+    assert held(replace(no, approvals=(replace(no.approvals[0], granted=True),)), PEOPLE, seal, AT) == ()
 
 
 def test_one_no_ends_it_whatever_the_others_said_and_whoever_left() -> None:
     seal = Seal()
     split = word(word(asked(), BEN, seal), ANN, seal, granted=False)
-    assert counted(split, PEOPLE, seal.holds, AT) == ()
-    assert counted(split, {"ben": BEN}, seal.holds, AT) == ()
+    assert held(split, PEOPLE, seal, AT) == ()
+    assert held(split, {"ben": BEN}, seal, AT) == ()
     assert rejected(asked()) is None
     assert rejected(Step(ISOLATE)) is None
     # A no to another plan is no word on this one.
@@ -231,8 +242,8 @@ def test_one_no_ends_it_whatever_the_others_said_and_whoever_left() -> None:
 def test_a_policy_swapped_between_word_and_deed_voids_it() -> None:
     seal = Seal()
     agreed = word(asked(), ANN, seal)
-    assert counted(agreed, PEOPLE, seal.holds, AT, bundle=request_of(agreed).bundle)
-    assert counted(agreed, PEOPLE, seal.holds, AT, bundle="the new one") == ()
+    assert held(agreed, PEOPLE, seal, AT, bundle=request_of(agreed).bundle)
+    assert held(agreed, PEOPLE, seal, AT, bundle="the new one") == ()
 
 
 def test_nothing_is_asked_without_a_question_a_plan_and_time() -> None:
@@ -272,4 +283,4 @@ def test_a_reason_is_kept_as_one_visible_line() -> None:
     assert "\n" not in given.approvals[0].reason
     assert "\x1b" not in given.approvals[0].reason
     assert len(given.approvals[0].reason) <= 2_000
-    assert counted(given, PEOPLE, seal.holds, AT)
+    assert held(given, PEOPLE, seal, AT)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import asgi_csrf  # type: ignore[import-untyped]
+from httpx import ASGITransport, AsyncClient, Response
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
+from tests.telling import asset, finding, told
 
 from isthmus import assembly, pipeline
 from isthmus.contracts.roles import Source
@@ -23,9 +27,11 @@ from isthmus.desk.instances import Instances
 from isthmus.desk.reading import Reader
 from isthmus.desk.saving import save
 from isthmus.desk.words import Words
+from isthmus.doors.console.replies import not_ours
 from isthmus.doors.console.routes import mounted
 from isthmus.model.assets import AssetKind
 from isthmus.model.estate import Environment
+from isthmus.model.findings import Kind
 from isthmus.model.incidents import Incident
 from isthmus.model.people import Person, Role
 from isthmus.model.plans import (
@@ -42,6 +48,7 @@ from isthmus.model.plans import (
     Trouble,
     version_of,
 )
+from isthmus.model.severity import Severity
 from isthmus.pipeline import Parts
 from isthmus.record import inbox, incidents, ledger, people
 from isthmus.record.checkpoints import Signer
@@ -76,7 +83,8 @@ class Stage:
         """The console as the real application mounts it: inside a signed session and asgi-csrf."""
         sessions = Middleware(SessionMiddleware, secret_key=self.store.keys.derived("session"), same_site="strict")
         routes = mounted(self.desk, lambda: self.now)
-        protected = asgi_csrf.asgi_csrf(Starlette(routes=routes, middleware=[sessions]), signing_secret="s" * 32)
+        inside = Starlette(routes=routes, middleware=[sessions])
+        protected = asgi_csrf.asgi_csrf(inside, signing_secret="s" * 32, send_csrf_failed=not_ours)
         return protected
 
     def person(self, name: str) -> Person:
@@ -133,6 +141,72 @@ def staged(folder: Path) -> Stage:
 def _settled(incident: Incident, now: datetime) -> Incident:
     with asyncio.Runner() as runner:
         return runner.run(pipeline.settled(incident, Parts(sources=()), now))
+
+
+def story(stage: Stage, title: str = "Reverse shell seen", on: int = 1) -> str:
+    """One incident of two findings about an instance, read from Wiz payloads and assessed; its name."""
+    with stage.store.reading() as connection:
+        before = set(incidents.ids(connection, "default"))
+    machine = asset(number=on)
+    first = finding(Kind.THREAT, machine, title, Severity.CRITICAL, str(on * 10 + 1))
+    second = finding(Kind.TOXIC_COMBINATION, machine, f"{title} too", Severity.HIGH, str(on * 10 + 2), internet=True)
+    names = stage.take([("wiz", told("wiz", one)) for one in (first, second)], sources())
+    return next(one for one in names if one not in before)
+
+
+class Door:
+    """A browser without a window: keeps cookies, follows nothing by itself, takes the form's token from a page."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.client = AsyncClient(transport=ASGITransport(app=stage.app), base_url="http://console.test")
+
+    def ask(self, method: str, path: str, **more: Any) -> Response:
+        with asyncio.Runner() as runner:
+            return runner.run(self.client.request(method, path, **more))
+
+    def get(self, path: str, params: Mapping[str, str] | None = None, follow: bool = False) -> Response:
+        # httpx puts the parameters in place of a query that stands in the path.
+        return self.ask("GET", path, **({"params": dict(params)} if params else {}), follow_redirects=follow)
+
+    def token(self) -> str:
+        found = re.search(r'name="csrftoken" value="([^"]+)"', self.get("/signin", follow=True).text)
+        assert found
+        return html.unescape(found[1])
+
+    def post(
+        self,
+        path: str,
+        fields: Mapping[str, str] | None = None,
+        *,
+        token: bool = True,
+        headers: Mapping[str, str] | None = None,
+        **more: str,
+    ) -> Response:
+        """Send a form; `token` says whether with the one our pages carry."""
+        sent = {**(fields or {}), **more, **({"csrftoken": self.token()} if token else {})}
+        return self.ask("POST", path, data=sent, headers=dict(headers or {}))
+
+    def enter(self, person: str, to: str = "") -> Response:
+        """Sign in with this person's key."""
+        return self.post("/signin", key=self.stage.keys[person], next=to)
+
+
+def revision(stage: Stage, name: str) -> int:
+    return stage.desk.incident(stage.person("paul"), name, NOW).revision
+
+
+def every_field(stage: Stage, name: str) -> dict[str, str]:
+    """All fields of all forms, filled in so that each would do something."""
+    view = stage.desk.incident(stage.person("paul"), name, NOW)
+    later = f"{NOW + timedelta(days=1):%Y-%m-%dT%H:%M}"
+    plan = next((one.plan_hash for one in view.steps if one.plan_hash), "")
+    placed = next((one for one in view.steps if one.in_place), None)
+    return {
+        **{"reason": "because", "text": "because", "until": later, "verdict": "true_positive", "plan_hash": plan},
+        **{"finding": view.findings[0], "other": "INC-00"},
+        **({"ability": placed.ability, "target": placed.target} if placed else {}),
+    }
 
 
 def sources() -> dict[str, Source]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 
 import uvicorn
 
+from isthmus import pipeline
 from isthmus.connectors.orca import CONNECTOR as ORCA
 from isthmus.connectors.prisma import CONNECTOR as PRISMA
 from isthmus.connectors.wiz import CONNECTOR as WIZ
@@ -30,9 +32,10 @@ from isthmus.desk.words import Words
 from isthmus.doors.app import create
 from isthmus.doors.limits import Limits
 from isthmus.model.assets import AssetKind
-from isthmus.model.incidents import Incident, Round
+from isthmus.model.incidents import Incident
 from isthmus.model.people import Person, Role
 from isthmus.model.plans import Action, Decision, Intent, Outcome, Preview, Result, Ruling, Step, Target, version_of
+from isthmus.pipeline import Parts
 from isthmus.record import incidents, people
 from isthmus.record.checkpoints import Signer
 from isthmus.record.inbox import WEBHOOK, Handed
@@ -65,6 +68,7 @@ class Standing:
     now: datetime = NOW
     woken: int = 0
     keys: dict[str, str] = field(default_factory=dict)
+    assessed: Incident | None = None
 
     def clock(self) -> datetime:
         return self.now
@@ -99,10 +103,12 @@ class Standing:
 
     def another(self, name: str, requester: str = "isthmus", people: int = 2) -> Incident:
         """An incident of that name about the findings of the first one, with one step that waits and one in place."""
-        told = self.incident(self.incidents()[0])
+        if self.assessed is None:
+            with asyncio.Runner() as runner:
+                first = self.incident(self.incidents()[0])
+                self.assessed = runner.run(pipeline.settled(first, Parts(sources=()), self.now))
         steps = waiting(requester, self.now, people), placed(self.now)
-        rounds = (Round("staged", self.now, requester, (), None, None, steps),)
-        made = replace(told, id=name, rounds=rounds)
+        made = replace(self.assessed, id=name).with_round(replace(self.assessed.current, steps=steps, requester=requester))
         with self.desk.store.writing() as connection:
             save(connection, self.desk.store.keys, Stored(made, NEW), self.now, "incident.opened", {})
         return made
@@ -149,13 +155,17 @@ def standing(folder: Path) -> Standing:
 
 
 def furnished(folder: Path) -> Standing:
-    """The same with somebody in each role, a program, a stranger in each role, and one incident."""
+    """The same with somebody in each role, a program, a stranger in each role, and one incident of two findings."""
     made = standing(folder)
     for name, role in ROLES.items():
         made.person(name, role)
         made.person(f"other-{name}", role, "other")
     made.person("robot", Role.APPROVER, human=False)
-    made.delivered(sample("issue-public-bucket"))
+    first, second = sample("issue-public-bucket"), sample("issue-public-bucket")
+    # Another finding about the same bucket, so that there is something to split.
+    second["id"], second["sourceRule"]["id"] = "5f1c8e0a-6a0e-4c0c-9c57-0b1f64f3a102", "wc-id-1302"
+    made.delivered(first)
+    made.delivered(second)
     return made
 
 

@@ -253,3 +253,9 @@ def test_nothing_is_signed_over_what_was_changed(engine: Engine) -> None:
         checkpoint(connection, other)
     with engine.begin() as connection:
         assert verify(connection, SIGNER.key, [checkpoint(connection, SIGNER)]).covered == 12
+
+
+def test_an_empty_log_is_whole(engine: Engine) -> None:
+    with engine.begin() as connection:
+        told = verify(connection, SIGNER.key)
+    assert (told.size, told.covered, told.root, told.problems) == (0, 0, Frontier().root(), [])

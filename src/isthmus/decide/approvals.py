@@ -116,7 +116,7 @@ def counted(
     verify: Callable[[bytes, str], bool],
     now: datetime,
     *,
-    bundle: str = "",
+    bundle: str,
 ) -> tuple[Approval, ...]:
     """The approvals that count at this moment; none at all after a rejection, after `execute_by`, or when the step is no
     longer what people were asked about.
@@ -126,7 +126,7 @@ def counted(
     voids them all.
     """
     request = step.request
-    if request is None or not _stands(step, request) or bundle not in {"", request.bundle}:
+    if request is None or not _stands(step, request) or bundle != request.bundle:
         return ()
     if not request.asked_at <= now <= request.execute_by or rejected(step) is not None:
         return ()

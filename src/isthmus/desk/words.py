@@ -46,7 +46,7 @@ class Words:
         event = "approval.granted" if granted else "approval.rejected"
         self._changed(person, name, event, {"plan_hash": plan_hash}, spoken, now)
 
-    def undo(self, person: Person, name: str, ability: str, target: str, reason: str, now: datetime) -> None:
+    def order_undo(self, person: Person, name: str, ability: str, target: str, reason: str, now: datetime) -> None:
         """Take a containment back. Somebody's reason is needed, nobody's approval: it restores what was."""
         _may(person, Right.SPEAK)
         order = UndoOrder(person.id, _needed(reason, "reason"), now)

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from isthmus.model.errors import Untrusted
-from isthmus.record.merkle import decoded_hash, from_base64
+from isthmus.record.merkle import decoded_bytes, decoded_hash
 
 _ED25519 = b"\x01"
 _PUBLIC_BYTES, _ID_BYTES = 32, 4
@@ -51,7 +51,7 @@ class Key:
 def key_of(text: str) -> Key:
     """The key in a line such as `str(key)` gives. Raises `Untrusted` for any other spelling."""
     parts = _VKEY.fullmatch(text)
-    given = from_base64(parts[3], "a log's public key") if parts else b""
+    given = decoded_bytes(parts[3], "a log's public key") if parts else b""
     if parts is None or given[:1] != _ED25519:
         raise Untrusted("must be NAME+ID+KEY with an Ed25519 key", "a log's public key")
     key = Key(parts[1], given[1:])
@@ -119,7 +119,7 @@ def opened(note: str, key: Key) -> str:
 def _signature(line: str) -> tuple[str, bytes]:
     mark, _, rest = line.partition(" ")
     name, _, spelled = rest.partition(" ")
-    signature = from_base64(spelled, "checkpoint")
+    signature = decoded_bytes(spelled, "checkpoint")
     if mark != "—" or not name or len(signature) <= _ID_BYTES:
         raise Untrusted("a line below the text is no signature", "checkpoint")
     return name, signature

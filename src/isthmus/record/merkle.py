@@ -71,7 +71,7 @@ def grown(leaves: Iterable[bytes]) -> Frontier:
     return frontier
 
 
-def from_base64(text: str, place: str) -> bytes:
+def decoded_bytes(text: str, place: str) -> bytes:
     """Bytes from standard Base64. Raises `Untrusted` for anything but their one spelling."""
     try:
         given = base64.b64decode(text.encode("ascii"), validate=True)
@@ -84,7 +84,7 @@ def from_base64(text: str, place: str) -> bytes:
 
 def decoded_hash(text: str) -> bytes:
     """A hash from standard Base64. Raises `Untrusted` for anything but the one spelling of exactly 32 bytes."""
-    given = from_base64(text, "hash")
+    given = decoded_bytes(text, "hash")
     if len(given) != HASH_BYTES:
         raise Untrusted(f"{len(given)} bytes instead of {HASH_BYTES}", "hash")
     return given

@@ -1,9 +1,9 @@
 """ServiceNow Security Incident Response."""
 
-from isthmus.connectors.servicenow.cases import ServiceNowCases
-from isthmus.connectors.servicenow.config import ServiceNowConfig
+from isthmus.connectors.servicenow.cases import SnowCases
+from isthmus.connectors.servicenow.config import SnowConfig
 from isthmus.connectors.servicenow.declared import CANNOT, PERMISSIONS, PROVED_BY
-from isthmus.connectors.servicenow.simulated import SimulatedServiceNow
+from isthmus.connectors.servicenow.simulated import SimulatedSnow
 from isthmus.contracts.connector import Connector
 from isthmus.contracts.roles import Roles
 
@@ -11,9 +11,9 @@ CONNECTOR = Connector(
     name="servicenow",
     title="ServiceNow Security Incident Response",
     proved_by=PROVED_BY,
-    config=ServiceNowConfig,
-    connect=lambda config, outward: Roles(sink=ServiceNowCases(config, outward)),
-    simulated=SimulatedServiceNow,
+    config=SnowConfig,
+    connect=lambda config, outward: Roles(sink=SnowCases(config, outward)),
+    simulated=SimulatedSnow,
     permissions=PERMISSIONS,
     cannot=CANNOT,
 )

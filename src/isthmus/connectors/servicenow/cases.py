@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from isthmus.connectors.servicenow.config import ServiceNowConfig
+from isthmus.connectors.servicenow.config import SnowConfig
 from isthmus.connectors.servicenow.session import Row, Session
 from isthmus.connectors.servicenow.writing import (
     DUPLICATE,
@@ -27,14 +27,14 @@ _MOST_NOTES = 50
 _NOTE_FIELDS = ("sys_id", "element_id", "element", "value", "sys_created_on")
 
 
-class ServiceNowCases:
+class SnowCases:
     """`CaseSink` over the Table API.
 
     `correlation_id` holds our key and `correlation_display` the version last written. ServiceNow has no unique
     constraint on either: we look, open, and look again, and of two records the older stays and the other is cancelled.
     """
 
-    def __init__(self, config: ServiceNowConfig, outward: Outward) -> None:
+    def __init__(self, config: SnowConfig, outward: Outward) -> None:
         self._config = config
         self._session = Session(config, outward)
 

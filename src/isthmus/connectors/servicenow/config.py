@@ -25,7 +25,7 @@ OWNED = frozenset(
 """Columns the connector itself depends on; settings may not give them another meaning."""
 
 
-class ServiceNowConfig(ConnectorConfig):
+class SnowConfig(ConnectorConfig):
     """Where it is, as whom we speak, and the codes this customer uses.
 
     Either `user` and `password`, or `client_id` and `client_secret` for OAuth client credentials. `groups` leads from an
@@ -68,14 +68,14 @@ class ServiceNowConfig(ConnectorConfig):
     per_second: float = Field(default=5.0, gt=0, le=100)
 
     @model_validator(mode="after")
-    def _speaks_as_somebody(self) -> ServiceNowConfig:
+    def _speaks_as_somebody(self) -> SnowConfig:
         basic, oauth = (bool(self.user), bool(self.password)), (bool(self.client_id), bool(self.client_secret))
         if any(basic) == any(oauth) or not (all(basic) or all(oauth)):
             raise ValueError("give either user and password, or client_id and client_secret")
         return self
 
     @model_validator(mode="after")
-    def _columns_mean_one_thing(self) -> ServiceNowConfig:
+    def _columns_mean_one_thing(self) -> SnowConfig:
         used = [self.severity_column, self.priority_column, "assignment_group", *self.columns.values(), *self.constants]
         named = [name for name in used if name]
         if taken := OWNED & set(named):

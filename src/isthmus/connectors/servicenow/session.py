@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from isthmus.connectors.servicenow.config import ServiceNowConfig
+from isthmus.connectors.servicenow.config import SnowConfig
 from isthmus.connectors.servicenow.signing import signing, struck_out
 from isthmus.contracts.wire import Outward, Reply
 from isthmus.model.errors import Refused, Unreachable
@@ -57,7 +57,7 @@ class Session:
     says no. Writes are sent once: whether one that broke off has happened is for the caller to look up.
     """
 
-    def __init__(self, config: ServiceNowConfig, outward: Outward) -> None:
+    def __init__(self, config: SnowConfig, outward: Outward) -> None:
         self._config = config
         self._http = outward.http(config.origin, per_second=config.per_second)
         self._signing = signing(config, outward, self._http)

@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from isthmus.connectors.servicenow.config import ServiceNowConfig
+from isthmus.connectors.servicenow.config import SnowConfig
 from isthmus.contracts.wire import Http, Outward, Reply
 from isthmus.model.errors import Refused, Unreachable
 
@@ -32,7 +32,7 @@ class Signing(Protocol):
 class BasicSigning:
     """A user and a password, read again for every call, so that a changed password needs no restart."""
 
-    def __init__(self, config: ServiceNowConfig, outward: Outward) -> None:
+    def __init__(self, config: SnowConfig, outward: Outward) -> None:
         self._config, self._outward = config, outward
 
     async def header(self) -> str:
@@ -49,7 +49,7 @@ class BasicSigning:
 class TokenSigning:
     """A token from `oauth_token.do` by client credentials, one for all calls at once."""
 
-    def __init__(self, config: ServiceNowConfig, outward: Outward, http: Http) -> None:
+    def __init__(self, config: SnowConfig, outward: Outward, http: Http) -> None:
         self._config, self._outward, self._http = config, outward, http
         self._header = ""
         self._until: datetime | None = None
@@ -106,6 +106,6 @@ def struck_out(text: str, header: str) -> str:
     return text
 
 
-def signing(config: ServiceNowConfig, outward: Outward, http: Http) -> Signing:
+def signing(config: SnowConfig, outward: Outward, http: Http) -> Signing:
     """What the settings ask for."""
     return BasicSigning(config, outward) if config.user else TokenSigning(config, outward, http)

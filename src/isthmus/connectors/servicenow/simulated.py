@@ -36,7 +36,7 @@ _STRANGER = (
 )
 
 
-class SimulatedServiceNow:
+class SimulatedSnow:
     """One instance, empty but for two people, their roles and a group.
 
     What a test may change: `roles` of a user, `hidden` and `read_only` columns (`table.column`), `per_hour` (calls until

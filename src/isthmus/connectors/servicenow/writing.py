@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from isthmus.connectors.servicenow.config import ServiceNowConfig
+from isthmus.connectors.servicenow.config import SnowConfig
 from isthmus.connectors.servicenow.session import Row
 from isthmus.model.cases import Case
 from isthmus.model.errors import Refused
@@ -44,7 +44,7 @@ def mark_of(case: Case) -> str:
     return MARK + case.version
 
 
-def opening(case: Case, config: ServiceNowConfig) -> dict[str, str]:
+def opening(case: Case, config: SnowConfig) -> dict[str, str]:
     """Everything a new record gets. A state is sent only when the settings name one: ServiceNow has a first state."""
     group = config.groups.get(case.owner, config.group)
     optional = {"assignment_group": group, "state": config.opened_state}
@@ -57,7 +57,7 @@ def opening(case: Case, config: ServiceNowConfig) -> dict[str, str]:
     }
 
 
-def changes(row: Row, case: Case, config: ServiceNowConfig) -> dict[str, str]:
+def changes(row: Row, case: Case, config: SnowConfig) -> dict[str, str]:
     """What differs from the record, with the version and its note, to be written in one change.
 
     The assignment group is filled when it is empty and left alone otherwise, and so is the state: both are people's.
@@ -70,7 +70,7 @@ def changes(row: Row, case: Case, config: ServiceNowConfig) -> dict[str, str]:
     return {**changed, **_ours(case)}
 
 
-def cancelling(first: Row, config: ServiceNowConfig) -> dict[str, str]:
+def cancelling(first: Row, config: SnowConfig) -> dict[str, str]:
     """What a record gets that was opened twice: cancelled, saying which one stays."""
     named = first.value("number") or first.sys_id
     note = f"{OUR_NOTE}opened this case twice; it is kept in {named}."
@@ -79,13 +79,13 @@ def cancelling(first: Row, config: ServiceNowConfig) -> dict[str, str]:
     return {**values, **code, "correlation_display": f"{DUPLICATE}{named}"}
 
 
-def orphaned(config: ServiceNowConfig) -> dict[str, str]:
+def orphaned(config: SnowConfig) -> dict[str, str]:
     """What a record gets that we opened and could not find again."""
     note = f"{OUR_NOTE}may not write this table's correlation fields and does not use this record."
     return {"state": config.cancelled_state, "close_notes": note, "work_notes": note}
 
 
-def fields(config: ServiceNowConfig) -> list[str]:
+def fields(config: SnowConfig) -> list[str]:
     """The columns we ask for: those we write, and those people answer in."""
     asked = ["sys_id", "number", "state", "active", "correlation_id", "correlation_display", "sys_created_on"]
     asked += ["short_description", "description", "assignment_group", "assigned_to", "close_code", "close_notes"]
@@ -98,7 +98,7 @@ def _ours(case: Case) -> dict[str, str]:
     return {"correlation_display": mark_of(case), **note}
 
 
-def _content(case: Case, config: ServiceNowConfig) -> dict[str, str]:
+def _content(case: Case, config: SnowConfig) -> dict[str, str]:
     coded = {
         config.severity_column: config.severities.get(case.severity, ""),
         config.priority_column: config.priorities.get(case.priority, ""),

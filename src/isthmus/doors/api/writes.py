@@ -41,7 +41,7 @@ def reject(one: Approve, body: Rejection) -> Response:
 @routes.post("/undo")
 def undo(one: Speak, body: Undoing) -> Response:
     """Take a containment back: what was there before is restored."""
-    one.desk.words.undo(one.person, one.name, body.ability, body.target, body.reason, one.now)
+    one.desk.words.order_undo(one.person, one.name, body.ability, body.target, body.reason, one.now)
     return _said(one, "undo")
 
 

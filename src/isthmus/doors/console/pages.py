@@ -13,6 +13,7 @@ from isthmus.answer.page import ShownFact
 from isthmus.answer.picture import attack_path_svg, waterfall
 from isthmus.answer.templates import rendered as drawn
 from isthmus.desk.desk import Desk
+from isthmus.doors.console.checking import RecordCheck
 from isthmus.doors.console.deciding import Hindrance, agreed, awaits, hindrance
 from isthmus.doors.console.session import Declined
 from isthmus.model.assessment import Priority, Verdict
@@ -159,14 +160,13 @@ def loaded(desk: Desk, person: Person, name: str, now: datetime) -> IncidentView
         raise Declined(500, str(error)) from None
 
 
-def status(desk: Desk, person: Person, query: Mapping[str, str], now: datetime) -> Page:
-    """What came in and is it all accounted for, what is pulled, and is the record whole."""
-    del query
+def status(record: RecordCheck, desk: Desk, person: Person, query: Mapping[str, str], now: datetime) -> Page:
+    """What came in and is it all accounted for, what is pulled, and is the record whole. `check` verifies it anew."""
     counts = desk.counts(person)
     names = "deliveries", "repeated", "seen", "stored", "duplicate", "rejected"
     totals = {name: sum(one[name] for one in counts) for name in names}
-    verified = desk.verify_record()
-    values = {"counts": counts, "totals": totals, "pulls": desk.pulls(person), "verified": verified, "now": now}
+    checked = record.latest(now, again=bool(query.get("check")))
+    values = {"counts": counts, "totals": totals, "pulls": desk.pulls(person), "checked": checked, "now": now}
     return Page("status.html", values)
 
 

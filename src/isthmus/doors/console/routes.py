@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +15,7 @@ from starlette.routing import Route
 
 from isthmus.desk.desk import Desk
 from isthmus.doors.console import pages, session
+from isthmus.doors.console.checking import RecordCheck
 from isthmus.doors.console.pages import Page
 from isthmus.doors.console.replies import redirect, reply, sentence, style, wrong
 from isthmus.doors.console.saying import SAYINGS, Spoken
@@ -30,10 +32,11 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def mounted(desk: Desk, clock: Clock) -> list[Route]:
     """The routes of the console. Whoever mounts them wraps them in SessionMiddleware and asgi-csrf (field `csrftoken`)."""
     console = _Console(desk, clock)
+    status = partial(pages.status, RecordCheck(desk))
     return [
         Route("/", told(console.page(pages.queue)), methods=["GET"]),
         Route("/approvals", told(console.page(pages.approvals)), methods=["GET"]),
-        Route("/status", told(console.page(pages.status)), methods=["GET"]),
+        Route("/status", told(console.page(status)), methods=["GET"]),
         Route("/signin", told(console.signin), methods=["GET"]),
         Route("/signin", told(console.enter), methods=["POST"]),
         Route("/signout", told(console.leave), methods=["POST"]),

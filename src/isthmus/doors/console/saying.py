@@ -74,7 +74,7 @@ def _approval(one: Spoken, granted: bool) -> str:
 
 def _undo(one: Spoken) -> str:
     ability, target = one.text("ability"), one.text("target")
-    one.words.undo(one.person, one.view.id, ability, target, one.text("reason"), one.now)
+    one.words.order_undo(one.person, one.view.id, ability, target, one.text("reason"), one.now)
     return f"{ability} on {target} is being taken back."
 
 

@@ -18,7 +18,8 @@ from isthmus.model.errors import Refused
 from isthmus.model.people import Person
 
 LOG = logging.getLogger("isthmus.console")
-HOME = "/"
+HOME, FORBIDDEN = "/", 403
+NOT_OURS = "This form is not from this session, or it is too old. Nothing was done; open the page again."
 _KEY, _SAID = "key_id", "said"
 _LARGEST_FORM, _LONGEST_SAID = 262_144, 600
 _FORM = "application/x-www-form-urlencoded"
@@ -92,9 +93,9 @@ async def form(request: Request) -> FormData:
         raise Declined(413, f"A form has at most {_LARGEST_FORM:,} bytes, and says how many.")
     sent = await request.form()
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        raise Declined(403, "This form was sent by another site. Nothing was done.")
+        raise Declined(FORBIDDEN, "This form was sent by another site. Nothing was done.")
     if not hmac.compare_digest(field(sent, "csrftoken").encode(), token(request).encode()):
-        raise Declined(403, "This form is not from this session, or it is too old. Nothing was done; open the page again.")
+        raise Declined(FORBIDDEN, NOT_OURS)
     return sent
 
 

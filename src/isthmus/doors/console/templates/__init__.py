@@ -36,10 +36,12 @@ def minute(text: str) -> str:
 
 
 def away(text: str, now: datetime) -> str:
-    """How far a stored moment is from now, in words: `in 12 minutes`, `3 hours ago`. Empty for no moment."""
+    """How far a stored moment is from now, in words: `in 12 minutes`, `3 hours ago`, `now`. Empty for no moment."""
     if not text:
         return ""
     seconds = (datetime.fromisoformat(text) - now).total_seconds()
+    if abs(seconds) < _MINUTE:
+        return "now"
     size, noun = _measure(abs(seconds))
     number = int(abs(seconds) // size)
     said = f"{number} {noun}{'' if number == 1 else 's'}"
