@@ -221,6 +221,14 @@ def test_the_requesters_word_does_not_count_even_well_sealed() -> None:
     assert held(also(agreed, request=also(request_of(step), requester="ann")), PEOPLE, seal, AT) == ()
 
 
+def test_a_late_word_does_not_count_even_well_sealed() -> None:
+    seal, step = Seal(), asked()
+    request = request_of(step)
+    plain = Approval(request.plan_hash, "ann", True, "", request.approve_by + timedelta(microseconds=1))
+    sealed = replace(plain, signature=seal(approval_bytes(plain)))
+    assert held(replace(step, approvals=(sealed,)), PEOPLE, seal, request.execute_by) == ()
+
+
 def test_a_no_turned_into_a_yes_does_not_count() -> None:
     seal = Seal()
     no = word(asked(), ANN, seal, granted=False)

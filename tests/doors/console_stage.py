@@ -99,6 +99,10 @@ class Stage:
         with self.store.writing() as connection:
             inbox.accept(connection, handed)
         Reader(self.store, sources, frozenset(), frozenset()).read(self.now)
+        return self.settle()
+
+    def settle(self) -> list[str]:
+        """Every incident assessed and planned; their names."""
         with self.store.reading() as connection:
             names = list(incidents.ids(connection, "default"))
         for name in names:

@@ -101,6 +101,16 @@ def test_a_session_begins_empty_and_ends_with_its_key(stage: Stage) -> None:
     assert "You are signed out" in answer.text
 
 
+def test_nothing_of_an_old_session_is_in_a_new_one(stage: Stage) -> None:
+    name = story(stage)
+    door = Door(stage)
+    door.enter("anna")
+    token = door.token()
+    door.post(f"/incidents/{name}/comment", text="left over")
+    door.post("/signin", {"csrftoken": token}, token=False, key=stage.keys["paul"])
+    assert "Your comment is on record" not in door.get("/").text
+
+
 def test_a_person_set_inactive_is_out_at_once(stage: Stage) -> None:
     door = Door(stage)
     door.enter("anna")

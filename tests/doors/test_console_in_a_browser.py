@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,12 @@ NOWHERE = """[...document.querySelectorAll('[for],[aria-labelledby],[aria-descri
    one.matches('a') && one.getAttribute('href').slice(1)]).filter(one => one && !document.getElementById(one))"""
 FAINT = """(() => {
   const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
-  const light = rgb => rgb.slice(0, 3).map(one => one / 255).map(one => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
+  const light = rgb => rgb.slice(0, 3).map(one => one / 255)
+    .map(one => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
     .reduce((sum, one, at) => sum + one * [0.2126, 0.7152, 0.0722][at], 0);
   const behind = node => { for (; node; node = node.parentElement) {
-    const rgb = parse(getComputedStyle(node).backgroundColor); if (rgb.length === 3 || rgb[3] > 0) return rgb; } return [255, 255, 255]; };
+    const rgb = parse(getComputedStyle(node).backgroundColor);
+    if (rgb.length === 3 || rgb[3] > 0) return rgb; } return [255, 255, 255]; };
   return [...document.querySelectorAll('body *')].filter(one => !one.closest('svg, :disabled, .skip') && one.checkVisibility()
       && [...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())).map(one => {
     const [a, b] = [light(parse(getComputedStyle(one).color)), light(behind(one))].sort((x, y) => y - x);
@@ -45,12 +48,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, str
     """A console that can be reached, its address, and the pages worth looking at."""
     stage = staged(tmp_path_factory.mktemp("console"))
     grave, hostile = story(stage), stage.take(hostile_payloads(HOSTILE[0]), sources())
+    stage.desk.words.comment(stage.person("anna"), grave, HOSTILE[1], NOW)
+    stage.settle()
     step = asked(owner=HOSTILE[3])
     assert step.request
     word = Approval(step.request.plan_hash, "petra", True, HOSTILE[1], NOW)
     for name in {grave, *hostile}:
         stage.steps(name, replace(step, approvals=(word,)), in_place(), *others())
-    stage.desk.words.comment(stage.person("anna"), grave, HOSTILE[1], NOW)
     stage.signed()
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
@@ -122,7 +126,7 @@ def test_pages_can_be_read_by_those_who_do_not_see_them(scene: tuple[Stage, str,
             assert tab.asks(wrong) == [], name
         levels = tab.asks(HEADINGS)
         assert levels.count(1) == 1 and levels[0] == 1, name
-        assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), (name, levels)
+        assert all(after <= before + 1 for before, after in pairwise(levels)), (name, levels)
         assert tab.asks("document.documentElement.lang") == "en"
 
 

@@ -1,7 +1,8 @@
 """The work that nobody has to ask for: read what came in, ask platforms back, pull what is new, carry incidents on.
 
-`Work.turn` does what is due now and says when it wants to be called again. It holds no state that is not in the
-database: a process may die in any line of it.
+Three things go on side by side, so that a platform that is slow to answer holds up nothing else: pulling, asking back,
+and carrying incidents on. Each does what is due now and says when it wants to be called again. No state is held that is
+not in the database: a process may die in any line of it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy import Connection
 
 from isthmus import pipeline
 from isthmus.desk.instances import Instance, Instances
@@ -49,16 +52,33 @@ class Work:
     told: Callable[[str], None] = LOG.info
 
     async def turn(self, now: datetime) -> datetime | None:
-        """What is due now. Returns when to come back: at once when more waits, None when only an event brings more."""
-        pulled = await self._pull(now)
-        read = self._read(now)
-        asked = await self._refetch(now)
-        moved = await self._carry_on(now)
-        if pulled or read or asked or moved:
+        """Everything that is due now, once. Returns when to come back: at once when more waits, None when only an event
+        brings more.
+        """
+        times = [await self.pull(now), await self.carry(now), await self.ask(now), await self.carry(now)]
+        return min((moment for moment in times if moment is not None), default=None)
+
+    async def pull(self, now: datetime) -> datetime | None:
+        """Ask every platform that can be asked what is new. As `turn`."""
+        if await self._pull(now):
             return now
+        return self._next(cursors.next_pull)
+
+    async def ask(self, now: datetime) -> datetime | None:
+        """Ask platforms back about what webhooks hinted at. As `turn`."""
+        if await self._refetch(now):
+            return now
+        return self._next(findings.next_refetch)
+
+    async def carry(self, now: datetime) -> datetime | None:
+        """Read what came in, and carry on every incident that is due. As `turn`."""
+        if self._read(now) + await self._carry_on(now):
+            return now
+        return self._next(incidents.next_wake)
+
+    def _next(self, when: Callable[[Connection], str]) -> datetime | None:
         with self.store.reading() as connection:
-            times = [incidents.next_wake(connection), findings.next_refetch(connection), cursors.next_pull(connection)]
-        return min((moment for text in times if text and (moment := moment_of(text)) is not None), default=None)
+            return moment_of(when(connection))
 
     def busy(self, now: datetime) -> bool:
         """Whether anything that came in or was said is still to be worked off; waiting for people or a clock is not."""
@@ -139,23 +159,23 @@ class Work:
             findings.refetched(connection, tenant, key, state, said, again)
 
     async def _carry_on(self, now: datetime) -> int:
-        """The gravest incidents that are due, each as far as it goes."""
+        """The gravest incidents that are due, side by side: one that waits for a slow platform holds up no other."""
         with self.store.reading() as connection:
             due = incidents.due(connection, now, _AT_ONCE)
-        for tenant, name in due:
-            try:
-                await self.carry_on(tenant, name, now)
-            except Unreachable as error:
-                LOG.info("incident %s: %s", name, error)
-            except Untrusted as error:
-                LOG.error("incident %s: %s", name, error)
-                with self.store.writing() as connection:
-                    incidents.park(connection, tenant, name)
-                    body = {"because": str(error)}
-                    ledger.append(
-                        connection, tenant=tenant, actor=OURSELVES, event="incident.tampered", subject=name, body=body, at=now
-                    )
+        await asyncio.gather(*(self._carried_on(tenant, name, now) for tenant, name in due))
         return len(due)
+
+    async def _carried_on(self, tenant: str, name: str, now: datetime) -> None:
+        try:
+            await self.carry_on(tenant, name, now)
+        except Unreachable as error:
+            LOG.info("incident %s: %s", name, error)
+        except Untrusted as error:
+            LOG.error("incident %s: %s", name, error)
+            with self.store.writing() as connection:
+                incidents.park(connection, tenant, name)
+                body, event = {"because": str(error)}, "incident.tampered"
+                ledger.append(connection, tenant=tenant, actor=OURSELVES, event=event, subject=name, body=body, at=now)
 
     async def carry_on(self, tenant: str, name: str, now: datetime) -> None:
         """One incident, saved after every step, until it waits or is done."""

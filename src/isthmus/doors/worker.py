@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 
 from isthmus.assembly import House
@@ -17,14 +18,17 @@ _LONGEST, _AFTER_TROUBLE = 5.0, 1.0
 
 
 class Worker:
-    """Runs `Work.turn` again and again until it is stopped. What fails is logged and tried again: the state is on disk."""
+    """Pulls, asks back and carries on, side by side, until it is stopped. What fails is logged and tried again: the state
+    is on disk.
+    """
 
     def __init__(self, house: House, clock: Callable[[], datetime]) -> None:
         self._house = house
         self._clock = clock
         self._loop = asyncio.new_event_loop()
-        self._woken = asyncio.Event()
+        self._woken: list[asyncio.Event] = []
         self._stopping = False
+        self._signed = 0
         self._thread = threading.Thread(target=self._run, name="isthmus worker", daemon=True)
 
     def start(self) -> None:
@@ -34,13 +38,17 @@ class Worker:
     def wake(self) -> None:
         """Something came in or was said. Callable from any thread."""
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._woken.set)
+            self._loop.call_soon_threadsafe(self._all_woken)
 
     def stop(self) -> None:
-        """End after the turn that is under way, and close what the house holds open."""
+        """End after what is under way, and close what the house holds open."""
         self._stopping = True
         self.wake()
         self._thread.join()
+
+    def _all_woken(self) -> None:
+        for one in self._woken:
+            one.set()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -51,26 +59,41 @@ class Worker:
             self._loop.close()
 
     async def _work(self) -> None:
-        while not self._stopping:
-            self._woken.clear()
-            pause = await self._turn()
-            if pause > 0:
-                try:
-                    await asyncio.wait_for(self._woken.wait(), min(pause, _LONGEST))
-                except TimeoutError:
-                    continue
+        work = self._house.work
+        await asyncio.gather(*(self._again_and_again(one) for one in (work.pull, work.ask, work.carry)))
 
-    async def _turn(self) -> float:
-        """One turn; returns how many seconds nothing is due."""
-        now = self._clock()
-        try:
-            again = await self._house.work.turn(now)
+    async def _again_and_again(self, do: Callable[[datetime], Awaitable[datetime | None]]) -> None:
+        woken = asyncio.Event()
+        self._woken.append(woken)
+        while not self._stopping:
+            woken.clear()
+            pause = await self._once(do)
+            if pause > 0:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), min(pause, _LONGEST))
+            else:
+                self._all_woken()
+                await asyncio.sleep(0)
+
+    def _sign(self) -> None:
+        """A checkpoint over what was written since the last one."""
+        with self._house.store.reading() as connection:
+            size = ledger.size(connection)
+        if size != self._signed:
             with self._house.store.writing() as connection:
                 ledger.checkpoint(connection, self._house.signer)
+            self._signed = size
+
+    async def _once(self, do: Callable[[datetime], Awaitable[datetime | None]]) -> float:
+        """What is due of one kind; returns for how many seconds nothing of it is."""
+        try:
+            again = await do(self._clock())
+            self._sign()
         except IsthmusError as error:
             LOG.error("%s", error)
             return _AFTER_TROUBLE
-        except Exception:  # The worker must survive whatever a turn meets; the turn left no half-written state.
-            LOG.exception("a turn failed")
+        # The worker must survive whatever it meets; nothing was left half-written.
+        except Exception:
+            LOG.exception("the worker met something unforeseen")
             return _AFTER_TROUBLE
         return _LONGEST if again is None else max(0.0, (again - self._clock()).total_seconds())

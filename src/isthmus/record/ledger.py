@@ -199,6 +199,11 @@ def forget(connection: Connection, indexes: Iterable[int]) -> int:
     return gone
 
 
+def size(connection: Connection) -> int:
+    """How many entries there are."""
+    return connection.execute(select(HEAD.c.size)).scalar() or 0
+
+
 def checkpoint(connection: Connection, signer: Signer) -> str:
     """Sign the log as it stands, in the caller's transaction, and keep the note; the note, to be given away.
 

@@ -1,50 +1,155 @@
-"""`isthmus connectors`: which vendors are understood, and what that rests on."""
+"""`isthmus connectors`: which vendors are understood, what each plays and needs, and whether a connected one answers."""
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
+from pydantic_core import PydanticUndefined
 from rich.console import Console
-from rich.table import Table
 
-from isthmus.assembly import catalogue
+from isthmus import assembly
+from isthmus.assembly import catalogue, connector
 from isthmus.contracts.checks import PROMISES
-from isthmus.model.errors import Untrusted
+from isthmus.contracts.connector import Connector
+from isthmus.contracts.wire import ConnectorConfig
+from isthmus.doors.cli import clock, given, speaking
+from isthmus.doors.cli.given import Config
+from isthmus.doors.cli.roles import declared
+from isthmus.doors.cli.screen import AWAY, NO, CodedGroup, columns, screen
+from isthmus.doors.cli.speaking import Heard
+from isthmus.model.errors import Refused, Untrusted
 
-app = typer.Typer(help="Vendors we understand.", no_args_is_help=True)
+app = typer.Typer(cls=CodedGroup, help="Vendors we understand.", no_args_is_help=True)
+
+_WIDE = 120
+_Vendor = Annotated[str, typer.Argument(metavar="NAME", help="A vendor of `isthmus connectors list`.")]
 
 
 @app.command("list")
 def list_all() -> None:
-    """Every vendor, the shapes it is read in, and what its reading was checked against."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("Name", "Vendor", "Shapes", "Proved by"):
-        table.add_column(name, overflow="fold")
+    """Every vendor, the roles it plays, and what that was checked against. In a wide terminal also the shapes it is read in."""
+    console = screen()
+    wide = console.width >= _WIDE
+    table = columns("Name", "Vendor", "Roles", *(("Shapes",) if wide else ()), "Proved by", fixed=("Name",))
     for one in catalogue():
-        table.add_row(one.name, one.title, ", ".join(shape.name for shape in one.source.shapes), one.proved_by)
-    Console(highlight=False).print(table)
+        shapes = (", ".join(shape.name for shape in one.source.shapes),) if wide else ()
+        table.add_row(one.name, one.title, ", ".join(declared(one)), *shapes, one.proved_by)
+    console.print(table)
 
 
 @app.command("describe")
-def describe(name: str) -> None:
-    """One vendor: what is read, what is recognised as no alert, and which export to take."""
-    one = next((connector for connector in catalogue() if connector.name == name), None)
-    if one is None:
-        raise Untrusted(f"no such vendor; there are {', '.join(connector.name for connector in catalogue())}", name)
-    console = Console(highlight=False)
+def describe(name: _Vendor) -> None:
+    """One vendor: what is read, its settings, what to enter on its side, and what it cannot do."""
+    one, console = connector(name), screen()
     console.print(f"{one.title} ({one.name})", style="bold")
-    console.print(f"Export to take: {one.source.export_hint}", markup=False)
-    console.print("Read: " + ", ".join(shape.name for shape in one.source.shapes), markup=False)
-    console.print("CSV: " + (", ".join(export.title for export in one.source.csv_exports) or "none"), markup=False)
-    console.print("No alert: " + "; ".join(sorted({denied.reason for denied in one.source.not_alerts})), markup=False)
-    console.print(f"Proved by: {one.proved_by}", markup=False)
+    console.print(f"Roles: {', '.join(declared(one))}")
+    if one.source.shapes:
+        console.print(f"Export to take: {one.source.export_hint}")
+        console.print("Read: " + ", ".join(shape.name for shape in one.source.shapes))
+        console.print("CSV: " + (", ".join(export.title for export in one.source.csv_exports) or "none"))
+        console.print("No alert: " + "; ".join(sorted({denied.reason for denied in one.source.not_alerts})))
+    console.print(f"Proved by: {one.proved_by}")
+    _settings(one.config, console)
+    if one.webhook is not None:
+        console.print("\nWebhook", style="bold")
+        console.print(f"Address: /in/INSTANCE{'/SECRET' if one.webhook.in_path else ''}. {one.webhook.note}")
+    if one.cannot:
+        console.print("\nCannot", style="bold")
+        for what, why in one.cannot.items():
+            console.print(f"  {what}: {why}")
+
+
+def _settings(config: type[ConnectorConfig] | None, console: Console) -> None:
+    if config is None:
+        console.print("\nIt is read from exports only; there is nothing to connect.")
+        return
+    console.print("\nSettings (under instances.NAME.config)", style="bold")
+    console.print(" ".join((config.__doc__ or "").split()))
+    table = columns("Key", "Default", "Meaning")
+    for key, field in config.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        shown = "required" if default is PydanticUndefined else "none" if default in (None, "", ()) else _short(default)
+        table.add_row(key, shown, field.description or "")
+    console.print(table)
+
+
+def _short(default: Any) -> str:
+    if isinstance(default, tuple):
+        return ", ".join(str(one) for one in default)
+    return json.dumps(default) if isinstance(default, dict | bool) else str(default)
+
+
+@app.command("permissions")
+def permissions(
+    name: _Vendor,
+    policy: Annotated[
+        list[str] | None, typer.Option(metavar="ABILITY", help="Print the smallest policy for this ability, as JSON.")
+    ] = None,
+    account: Annotated[str, typer.Option(help="The account that policy is for.")] = "",
+) -> None:
+    """What an instance must be allowed on the platform, why, and for which of our abilities."""
+    one = connector(name)
+    if policy:
+        return _policy(one, policy, account)
+    if not one.permissions:
+        raise Refused(f"{one.title} is read from exports only; it needs no permissions")
+    table = columns("Permission", "Why", "Abilities")
+    for each in one.permissions:
+        table.add_row(each.name, each.why, ", ".join(each.abilities) or "reading")
+    return screen().print(table)
+
+
+def _policy(one: Connector, abilities: list[str], account: str) -> None:
+    # Asked for by name as long as vendors without one do not declare that they have none.
+    document = getattr(one, "policy_document", None)
+    if document is None:
+        raise Refused(f"{one.title} takes no policy that could be written down here; see `isthmus connectors permissions`")
+    if not account:
+        raise Untrusted("is needed: the policy names the account's own resources", "--account")
+    sys.stdout.write(json.dumps(document(abilities, account), indent=2) + "\n")
 
 
 @app.command("check")
-def check(name: str) -> None:
-    """Run every promise of the conformance suite over one vendor."""
-    chosen = [connector for connector in catalogue() if connector.name == name]
-    if not chosen:
-        raise Untrusted(f"no such vendor; there are {', '.join(connector.name for connector in catalogue())}", name)
+def check(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A vendor; or, of the settings, an instance.")],
+    config: Config = None,
+) -> None:
+    """A vendor: run every promise of the conformance suite over it.
+
+    With --config, an instance of these settings: speak to its platform, reading only, and say what works. Exit code 1
+    when it says no to what it should allow, 4 when it cannot be reached.
+    """
+    if config is None and any(one.name == name for one in catalogue()):
+        return _promises(connector(name))
+    return _spoken(name, config)
+
+
+def _promises(one: Connector) -> None:
     for promise in PROMISES:
-        promise(chosen[0])
-        Console(highlight=False).print(f"kept: {promise.__name__.replace('_', ' ')}")
+        promise(one)
+        screen().print(f"kept: {promise.__name__.replace('_', ' ')}")
+
+
+def _spoken(name: str, config: Path | None) -> None:
+    loaded = given.settings(config)
+    if name not in loaded.settings.instances:
+        names = ", ".join(loaded.settings.instances) or "none"
+        raise Untrusted(f"no such instance in the settings; there are {names}", name)
+    heard = speaking.spoken(assembly.check(given.only(loaded, name), clock.now))
+    table = columns("Asked for", "Answer", "In its words", fixed=("Answer",))
+    for one in heard:
+        table.add_row(one.what, one.answer, one.said)
+    screen().print(table)
+    _judged(heard)
+
+
+def _judged(heard: list[Heard]) -> None:
+    answers = {one.answer for one in heard}
+    if speaking.REFUSED in answers:
+        raise typer.Exit(NO)
+    if speaking.AWAY in answers:
+        raise typer.Exit(AWAY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -63,3 +64,9 @@ def tenant_of(name: str) -> str:
     if not re.fullmatch(NAME, name):
         raise Untrusted("must be lower-case letters, digits and dashes", "--tenant")
     return name
+
+
+def only(loaded: Loaded, name: str) -> Loaded:
+    """The same settings with one instance, and with neither policy nor guard of their own."""
+    alone = {"instances": {name: loaded.settings.instances[name]}, "policy": None, "guard": None}
+    return replace(loaded, settings=loaded.settings.model_copy(update=alone))

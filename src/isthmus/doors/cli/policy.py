@@ -107,7 +107,7 @@ def revoke(
     tenant: Tenant = "default",
     config: Config = None,
 ) -> None:
-    """Take the policies out of force, from the next start on; `isthmus kill-switch on all` stops what runs now."""
+    """Take the policies out of force, from the next start on; `isthmus kill-switch on effects` stops it now."""
     loaded = given.settings(config)
     chosen = digest or _named(loaded).digest
     with given.store(loaded) as store, store.writing() as connection:
@@ -115,7 +115,7 @@ def revoke(
             raise Refused(f"policy {shown(chosen, 64)} is not in force")
         grants.revoke(connection, store.keys, chosen, _admin(connection, store, given.tenant_of(tenant), by), clock.now())
     screen().print(f"Policy {chosen[:16]}… is out of force from the next start of `isthmus serve` on.")
-    note("One that runs keeps it until then: restart it, or `isthmus kill-switch on all --reason …`.")
+    note("One that runs keeps it until then: restart it, or `isthmus kill-switch on effects --reason …`.")
 
 
 def _named(loaded: Loaded) -> Bundle:
