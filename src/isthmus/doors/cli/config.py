@@ -173,7 +173,9 @@ def told(checked: Checked, warnings: tuple[str, ...], console: Console) -> None:
     console.print("The settings are sound.", style="bold")
     console.print(f"data: {assembly.data_folder(checked.loaded)}", soft_wrap=True)
     console.print(f"policy: {policy.standing(checked.loaded, checked.bundle).told}", soft_wrap=True)
-    console.print(f"  {checked.bundle.name}: sha256 {checked.bundle.digest}, {len(checked.bundle.rules)} policies", soft_wrap=True)
+    console.print(
+        f"  {checked.bundle.name}: sha256 {checked.bundle.digest}, {len(checked.bundle.rules)} policies", soft_wrap=True
+    )
     console.print(
         f"guard: at most {guard.max_effects_per_incident} effects for one incident, {guard.per_hour} an hour, "
         f"{guard.per_account_per_hour} an hour in one account, {guard.share_of_fleet:%} of a fleet at once, "

@@ -25,7 +25,7 @@ from isthmus.model.errors import Refused, Untrusted
 
 app = typer.Typer(cls=CodedGroup, help="Vendors we understand.", no_args_is_help=True)
 
-_WIDE = 120
+_WIDE, _WORD = 120, 36
 _Vendor = Annotated[str, typer.Argument(metavar="NAME", help="A vendor of `isthmus connectors list`.")]
 
 
@@ -98,6 +98,7 @@ def permissions(
     if not one.permissions:
         raise Refused(f"{one.title} is read from exports only; it needs no permissions")
     table = columns("Permission", "Why", "Abilities")
+    table.columns[0].min_width = min(_WORD, max(len(word) for each in one.permissions for word in each.name.split()))
     for each in one.permissions:
         table.add_row(each.name, each.why, ", ".join(each.abilities) or "reading")
     return screen().print(table)

@@ -8,7 +8,21 @@ import typer
 from rich.console import Console
 
 from isthmus import __version__
-from isthmus.doors.cli import connectors, demo, intel, lab, triage
+from isthmus.doors.cli import (
+    config,
+    connectors,
+    demo,
+    incidents,
+    intel,
+    killswitch,
+    lab,
+    people,
+    policy,
+    record,
+    serve,
+    triage,
+)
+from isthmus.doors.cli.screen import CodedCommand
 from isthmus.model.errors import IsthmusError
 
 app = typer.Typer(
@@ -21,8 +35,16 @@ app = typer.Typer(
 )
 app.command("triage")(triage.triage)
 app.command("demo")(demo.demo)
-app.add_typer(intel.app, name="intel")
+app.command("serve", cls=CodedCommand)(serve.serve)
+app.add_typer(incidents.app, name="incidents")
+app.add_typer(people.app, name="people")
+app.add_typer(people.keys, name="keys")
+app.add_typer(policy.app, name="policy")
+app.add_typer(killswitch.app, name="kill-switch")
+app.add_typer(record.app, name="record")
+app.add_typer(config.app, name="config")
 app.add_typer(connectors.app, name="connectors")
+app.add_typer(intel.app, name="intel")
 app.add_typer(lab.app, name="lab")
 
 

@@ -11,7 +11,7 @@ from isthmus.desk.instances import Instance
 from isthmus.doors.cli import clock
 from isthmus.model.errors import Refused
 
-_NAMES = (("pollable", "pull"), ("refetcher", "refetch"), ("inventory", "inventory"), ("actuator", "actuator"), ("sink", "cases"))
+_NAMES = {"pollable": "pull", "refetcher": "refetch", "inventory": "inventory", "actuator": "actuator", "sink": "cases"}
 _NOWHERE = "https://platform.example"
 
 
@@ -51,7 +51,7 @@ def played(instance: Instance) -> tuple[str, ...]:
 
 
 def _played(roles: Roles) -> tuple[str, ...]:
-    return tuple(told for name, told in _NAMES if getattr(roles, name) is not None)
+    return tuple(told for name, told in _NAMES.items() if getattr(roles, name) is not None)
 
 
 def _connected(vendor: Connector) -> Roles:
