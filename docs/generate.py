@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
+import of_connectors
 import typer
 from pydantic import BaseModel
 
 from isthmus import assembly, settings
+from isthmus.act.guard.config import Freeze, GuardConfig, Protected
 from isthmus.answer import document
-from isthmus.contracts.connector import Connector
 from isthmus.doors.cli.main import app
 from isthmus.plan.containment import ABILITIES
 
@@ -74,6 +75,13 @@ def settings_page() -> str:
         (settings.AccountSettings, "accounts.ID"),
         (settings.ExpectedSettings, "expected[]"),
         (settings.IntelSettings, "intel"),
+        (settings.InstanceSettings, "instances.NAME"),
+        (settings.ServerSettings, "server"),
+        (settings.ClockSettings, "clocks"),
+        (settings.RetentionSettings, "retention"),
+        (GuardConfig, "The guard's own file"),
+        (Protected, "protected[] (guard)"),
+        (Freeze, "freezes[] (guard)"),
     ):
         lines += _settings_of(model, name)
     settings.parse(EXAMPLE, "the example")
@@ -90,6 +98,18 @@ expected:
   - addresses: ["198.51.100.20"]
     until: 2026-12-31
     why: "yearly penetration test, ordered by the CISO"
+instances:
+  wiz-main:
+    connector: wiz
+    config:
+      api_origin: https://api.eu1.app.wiz.io
+      client_id: env:WIZ_CLIENT_ID
+      client_secret: file:/run/secrets/wiz
+  aws-dev:
+    connector: aws
+    config: {account: "345678901234", regions: [eu-west-1], profile: isthmus}
+policy: policy/
+guard: guard.yaml
 """
 
 
@@ -121,40 +141,16 @@ def abilities_page() -> str:
     lines = [
         MADE,
         "# Abilities\n",
-        "Everything an action may name. Nothing here is executed today: they are proposed steps.\n",
-        "| ability | on | against | takes away | can be undone | what it does |\n|---|---|---|---|---|---|",
+        "Everything an action may name. Where a connector is named, it is carried out by it when policy, people and the guard "
+        "let it; the others are proposed for people to do.\n",
+        "| ability | on | against | takes away | can be undone | carried out by | what it does |",
+        "|---|---|---|---|---|---|---|",
     ]
+    hands = {name: one.name for one in assembly.catalogue() for permission in one.permissions for name in permission.abilities}
     for one in ABILITIES:
         kind, against = one.kind.value.replace("_", " "), ", ".join(sorted(one.against))
         undo = "yes" if one.undoable else "no"
-        lines.append(f"| `{one.name}` | {kind} | {against} | {one.reach} | {undo} | {one.title} |")
-    return "\n".join([*lines, ""])
-
-
-def connector_page(one: Connector) -> str:
-    """How to bring one vendor's alerts in."""
-    lines = [MADE, f"# {one.title}\n", "## Take an export\n", f"{one.source.export_hint}\n"]
-    lines += [
-        "```sh",
-        f"isthmus triage {one.name}-export.json",
-        "```\n",
-        "No credentials are needed; nothing is sent anywhere.\n",
-    ]
-    lines += ["## What is read\n", *(f"- {shape.name}" for shape in one.source.shapes), ""]
-    lines += ["## CSV\n", *(f"- {export.title}" for export in one.source.csv_exports or ()), ""]
-    if not one.source.csv_exports:
-        lines[-1:] = ["No CSV of this vendor is read; take the JSON.\n"]
-    lines += ["## What is recognised and refused\n", *sorted({f"- {denied.reason}" for denied in one.source.not_alerts}), ""]
-    lines += ["## What this rests on\n", f"Checked against {one.proved_by}.\n"]
-    return "\n".join(lines)
-
-
-def connectors_page() -> str:
-    """All vendors in one table."""
-    lines = [MADE, "# Connectors\n", "| vendor | shapes read | checked against |\n|---|---|---|"]
-    for one in assembly.catalogue():
-        shapes = ", ".join(shape.name for shape in one.source.shapes)
-        lines.append(f"| [{one.title}](../how-to/connectors/{one.name}.md) | {shapes} | {one.proved_by} |")
+        lines.append(f"| `{one.name}` | {kind} | {against} | {one.reach} | {undo} | {hands.get(one.name, '')} | {one.title} |")
     return "\n".join([*lines, ""])
 
 
@@ -165,9 +161,10 @@ def pages() -> dict[Path, str]:
         DOCS / "reference" / "settings.md": settings_page(),
         DOCS / "reference" / "commands.md": cli_page(),
         DOCS / "reference" / "abilities.md": abilities_page(),
-        DOCS / "reference" / "connectors.md": connectors_page(),
+        DOCS / "reference" / "connectors.md": of_connectors.every(MADE),
     }
-    return made | {DOCS / "how-to" / "connectors" / f"{one.name}.md": connector_page(one) for one in assembly.catalogue()}
+    how_to = DOCS / "how-to" / "connectors"
+    return made | {how_to / f"{one.name}.md": of_connectors.page(one, MADE, _settings_of) for one in assembly.catalogue()}
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy.exc import DatabaseError, OperationalError
 from starlette.requests import Request
@@ -17,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from tests.doors.asking import Asked, said
-from tests.doors.standing import SECRET, Standing, furnished
+from tests.doors.standing import SECRET, Standing, furnished, serving
 
 from isthmus.doors import app as doors
 from isthmus.doors.console import routes
@@ -202,3 +203,26 @@ def test_an_application_that_fails_after_it_began_answers_once(made: Standing, c
     asyncio.run(doors.Doorway(half, half, made.wake)(scope, receive, send))
     assert [one["type"] for one in sent] == ["http.response.start"]
     assert "half-way" in caplog.text
+
+
+def test_somebody_signs_in_and_speaks_through_the_real_doors(made: Standing) -> None:
+    name = made.incidents()[0]
+    with serving(made.app()) as (host, port), httpx.Client(base_url=f"http://{host}:{port}") as client:
+
+        def token() -> str:
+            return str(client.cookies["csrftoken"])
+
+        assert client.get("/", follow_redirects=True).url.path == "/signin"
+        form = {"csrftoken": token(), "key": made.keys["analyst"], "next": f"/incidents/{name}"}
+        entered = client.post("/signin", data=form)
+        assert (entered.status_code, entered.headers["location"]) == (303, f"/incidents/{name}")
+        page = client.get(f"/incidents/{name}")
+        assert page.status_code == 200
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        woken = made.woken
+        forged = client.post(f"/incidents/{name}/comment", data={"csrftoken": "x", "text": "forged"})
+        assert forged.status_code == 403
+        spoken = client.post(f"/incidents/{name}/comment", data={"csrftoken": token(), "text": "seen by a person"})
+        assert spoken.status_code == 303
+        assert made.woken == woken + 1
+    assert [one.text for one in made.incident(name).words] == ["seen by a person"]

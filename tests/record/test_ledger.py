@@ -259,3 +259,14 @@ def test_an_empty_log_is_whole(engine: Engine) -> None:
     with engine.begin() as connection:
         told = verify(connection, SIGNER.key)
     assert (told.size, told.covered, told.root, told.problems) == (0, 0, Frontier().root(), [])
+
+
+def test_a_leaf_has_one_spelling(engine: Engine) -> None:
+    wrote(engine, 1)
+    with engine.begin() as connection:
+        leaf = connection.execute(select(ENTRIES.c.leaf)).scalar_one()
+        for other in (leaf.replace(b",", b", "), leaf[:-1] + b',"tenant":"default"}', b" " + leaf, leaf.replace(b"/1", b"/2")):
+            told = Frontier().append(leaf_hash(other))
+            connection.execute(update(ENTRIES).values(leaf=other, leaf_hash=leaf_hash(other)))
+            connection.execute(update(HEAD).values(frontier=told.encoded(), root=told.root()))
+            assert verify(connection, SIGNER.key).problems == ["entry 0: its leaf is no entry"], other

@@ -115,11 +115,11 @@ async def _agreed(step: Step, hand: Hand, ask: Questions, now: datetime) -> Step
         no = ask.rejected(step)
         if no is not None:
             return _ended(step, Result.REFUSED, f"rejected by {no.person}: {no.reason}", now)
+        if now > step.request.execute_by:
+            return _ended(step, Result.EXPIRED, "the time to carry it out has run out", now)
         if len(ask.counted(step)) < step.request.people:
             late = now > step.request.approve_by
-            return _ended(step, Result.EXPIRED, "nobody agreed in time", now) if late else step
-        if now > step.request.execute_by:
-            return _ended(step, Result.EXPIRED, "agreed to, but not carried out in time", now)
+            return _ended(step, Result.EXPIRED, "not enough people agreed in time", now) if late else step
     return await _intended(step, hand, ask, now)
 
 

@@ -60,20 +60,16 @@ class Line:
         return await answer
 
     async def _write(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            stored = asyncio.to_thread(self._store, [one for one, _ in batch])
-            # An error is handed to everybody in the batch, as the value it is here.
-            [said] = await asyncio.gather(stored, return_exceptions=True)
-            for number, (_, answer) in enumerate(batch):
-                if answer.done():
-                    continue
-                one = said if isinstance(said, BaseException) else said[number]
-                if isinstance(one, BaseException):
-                    answer.set_exception(one)
-                else:
-                    answer.set_result(one)
-        self._writer = None
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                stored = asyncio.to_thread(self._store, [one for one, _ in batch])
+                # An error is handed to everybody in the batch, as the value it is here.
+                [said] = await asyncio.gather(stored, return_exceptions=True)
+                for number, (_, answer) in enumerate(batch):
+                    _give(answer, said if isinstance(said, BaseException) else said[number])
+        finally:
+            self._writer = None
 
     def _store(self, handed: Sequence[Handed]) -> list[bool | Told]:
         """In a thread. What the inbox has no room for is told so, each by itself."""
@@ -87,6 +83,15 @@ class Line:
         if taken:
             self._wake()
         return [*fresh, *(full for _ in handed[len(taken) :])]
+
+
+def _give(answer: asyncio.Future[bool], said: bool | BaseException) -> None:
+    if answer.done():
+        return  # The sender has gone.
+    if isinstance(said, BaseException):
+        answer.set_exception(said)
+    else:
+        answer.set_result(said)
 
 
 class Webhooks:

@@ -121,6 +121,8 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
+    """`code` is for programs, `message` for people; `request_id` is what the log calls this request."""
+
     code: str
     message: str
     request_id: str
