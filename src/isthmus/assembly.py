@@ -37,7 +37,7 @@ from isthmus.record import grants, people
 from isthmus.record.checkpoints import Signer
 from isthmus.record.grants import Grant
 from isthmus.record.intel import load as load_intel
-from isthmus.record.store import Store, open_store
+from isthmus.record.store import KILL, Store, open_store
 from isthmus.settings import Loaded, Settings
 from isthmus.steps import Authority
 from isthmus.wire.http import WireOutward
@@ -153,8 +153,7 @@ def house(checked: Checked) -> House:
     """An installation on these settings, its database open."""
     settings, folder = checked.loaded.settings, data_folder(checked.loaded)
     store = open_store(folder)
-    switch = folder / "kill"
-    switch.mkdir(exist_ok=True, mode=0o700)
+    switch = folder / KILL
     instances = Instances(checked.instances)
     with store.reading() as connection:
         grant = grants.of(connection, store.keys, checked.bundle.digest)

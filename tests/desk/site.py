@@ -156,7 +156,6 @@ class Site:
         self.folder, self.now = folder, NOW
         self.store = open_store(folder)
         self.kill = folder / "kill"
-        self.kill.mkdir(exist_ok=True)
         self.dev = Cloud(DEV, {HOST: "web"})
         self.prod = Cloud(PROD, {PROD_HOST: "web"})
         self.book, self.asked = CaseBook(), Asked()

@@ -144,6 +144,21 @@ def test_what_others_wrote_is_quoted(stage: Stage) -> None:
     assert cells and all(one.startswith('<q class="outside">') for one in cells)
 
 
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "http://case.example/1", "https://us@evil.example/", "data:text/html,x"]
+)
+def test_only_plain_https_becomes_a_link(stage: Stage, link: str) -> None:
+    name = stage.take(hostile_payloads("Shell seen"), sources())[0]
+    case = others()[0]
+    assert case.outcome
+    stage.steps(name, replace(case, outcome=replace(case.outcome, link=link)))
+    door = Door(stage)
+    door.enter("vera")
+    shown = door.get(f"/incidents/{name}").text
+    assert f"<code>{link}</code>" in shown
+    assert f'"{link}' not in shown
+
+
 def test_a_plan_with_hidden_characters_says_so(stage: Stage) -> None:
     name = stage.take(hostile_payloads("Shell seen"), sources())[0]
     stage.steps(name, asked(owner="team\u202etxt"))

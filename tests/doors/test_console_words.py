@@ -16,6 +16,7 @@ from tests.doors.console_stage import NOW, Door, Stage, asked, every_field, in_p
 
 from isthmus.doors.console.saying import SAYINGS
 from isthmus.model.disposition import State
+from isthmus.model.errors import Unreachable
 from isthmus.model.incidents import WordKind
 from isthmus.model.people import Role
 from isthmus.model.plans import Approval
@@ -194,6 +195,20 @@ def test_errors_are_a_sentence_with_a_number_the_log_has(stage: Stage, caplog: p
     assert number in caplog.text
     assert door.post("/incidents/INC-00/comment", text="x").status_code == 404
     assert door.post("/incidents/INC-00/explode", text="x").status_code == 404
+
+
+def test_a_database_that_is_away_is_told_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Door(stage)
+    door.enter("anna")
+
+    def away(*_: object) -> None:
+        raise Unreachable("database: is locked")
+
+    monkeypatch.setattr("isthmus.record.incidents.queue", away)
+    answer = door.get("/")
+    assert (answer.status_code, "Database: is locked." in answer.text) == (503, True)
+    monkeypatch.setattr("isthmus.record.people.holder", away)
+    assert [door.get(page).status_code for page in ("/", "/signin", "/status")] == [503] * 3
 
 
 def test_a_form_that_is_none_is_refused(stage: Stage) -> None:

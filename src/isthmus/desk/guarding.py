@@ -21,7 +21,11 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Guarding:
-    """Builds what the guard looks at. Its configuration and its switch are its own."""
+    """Builds what the guard looks at. Its configuration and its switch are its own.
+
+    The worker saves an intent in the same breath in which the guard let it pass, with nothing in between that another
+    incident could use; several workers will have to count in the transaction that saves it.
+    """
 
     store: Store
     config: GuardConfig
@@ -35,7 +39,7 @@ class Guarding:
             raise Refused("guard: names: there is no target")
         effect = Effect(
             tenant=incident.tenant,
-            connector=target.provider,
+            connector=self._connector(target),
             incident=incident.id,
             ability=step.action.ability,
             handle=target.handle,
@@ -46,6 +50,11 @@ class Guarding:
         )
         token = step.intent.token if step.intent is not None else ""
         guard.check(self.config, switch.read(self.switch), effect, self._history(effect, target, token, now), now)
+
+    def _connector(self, target: Target) -> str:
+        """The vendor the effect goes through: what its switch is called."""
+        system = self.instances.by_name.get(target.account) if target.provider == "case" else None
+        return system.connector.name if system is not None else target.provider
 
     def _history(self, effect: Effect, target: Target, token: str, now: datetime) -> History:
         tenant, cases = effect.tenant, effect.writes_a_case

@@ -17,6 +17,7 @@ from isthmus.desk.saving import OURSELVES
 from isthmus.model.disposition import State
 from isthmus.model.errors import Refused
 from isthmus.record import ledger
+from isthmus.record.effects import STANDING
 from isthmus.record.ledger import BODIES, ENTRIES
 from isthmus.record.schema import (
     ANSWERS,
@@ -81,7 +82,7 @@ class Retention:
         Returns how many rows and bodies went.
         """
         with self.store.writing() as connection:
-            standing = select(EFFECTS.c.handle).where(EFFECTS.c.tenant == tenant, EFFECTS.c.state.in_(("in_place", "intended")))
+            standing = select(EFFECTS.c.handle).where(EFFECTS.c.tenant == tenant, EFFECTS.c.state.in_(STANDING))
             held = connection.execute(standing.where(EFFECTS.c.kind != "case").limit(1)).scalar()
             if held is not None:
                 raise Refused(f"{tenant}: {held} is still contained by us; take it back first")
@@ -99,7 +100,7 @@ class Retention:
 
     def _incidents(self, connection: Connection, tenant: str, before: str) -> tuple[int, int]:
         """Incidents that are over, with their findings; not one in which something of ours stands."""
-        standing = select(EFFECTS.c.incident).where(EFFECTS.c.tenant == tenant, EFFECTS.c.state.in_(("in_place", "intended")))
+        standing = select(EFFECTS.c.incident).where(EFFECTS.c.tenant == tenant, EFFECTS.c.state.in_(STANDING))
         standing = standing.where(EFFECTS.c.kind != "case")
         over: list[ColumnElement[bool]] = [
             INCIDENTS.c.tenant == tenant,

@@ -14,6 +14,8 @@ from isthmus.record.store import text_of
 CASE = "case"
 INTENDED, IN_PLACE, FAILED, UNDONE = "intended", "in_place", "failed", "undone"
 
+STANDING = (INTENDED, IN_PLACE)
+
 
 def note(connection: Connection, incident: Incident) -> None:
     """Bring the table up to what the steps of the incident say."""
@@ -54,10 +56,14 @@ def _state(step: Step) -> str:
 
 
 def count(connection: Connection, tenant: str, but: str, cases: bool, since: datetime | None = None, **wanted: str) -> int:
-    """How many effects of a tenant, cases or all else, but the one of this token, since a moment, with these values."""
+    """How many effects of a tenant, cases or all else, but the one of this token, since a moment, with these values.
+
+    What was intended and not heard of again counts as in place.
+    """
     sort = EFFECTS.c.kind == CASE if cases else EFFECTS.c.kind != CASE
     filters: list[ColumnElement[bool]] = [EFFECTS.c.tenant == tenant, EFFECTS.c.token != but, sort]
     if since is not None:
         filters.append(EFFECTS.c.at > text_of(since))
-    filters += [EFFECTS.c[name] == value for name, value in wanted.items()]
+    for name, value in wanted.items():
+        filters.append(EFFECTS.c.state.in_(STANDING) if (name, value) == ("state", IN_PLACE) else EFFECTS.c[name] == value)
     return connection.execute(select(func.count()).select_from(EFFECTS).where(*filters)).scalar() or 0

@@ -22,6 +22,7 @@ from isthmus.model.errors import Unreachable, Untrusted
 from isthmus.record import keys as own_keys
 from isthmus.record.keys import Keys
 
+KILL = "kill"
 _BUSY_MS = 10_000
 
 
@@ -62,9 +63,14 @@ def _told() -> Iterator[None]:
 
 
 def open_store(folder: Path) -> Store:
-    """The embedded database of this folder, made or brought up to date. Raises `IsthmusError` when it cannot be."""
+    """The embedded database of this folder, made or brought up to date. Raises `IsthmusError` when it cannot be.
+
+    The folder of the kill switch is made with the installation and never again: one that is gone later means on.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (folder / "keys").exists():
+            (folder / KILL).mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise Untrusted(error.strerror or "cannot be made", str(folder)) from None
     engine = create_engine(f"sqlite+pysqlite:///{folder / 'isthmus.db'}", connect_args={"check_same_thread": False})

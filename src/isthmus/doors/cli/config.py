@@ -146,7 +146,7 @@ def _warnings(checked: Checked) -> Iterator[str]:
     for key in unknown:
         yield f"{place(loaded, ('accounts', key))}: has no environment; it counts as production"
     for key in accounts:
-        if covered and key not in covered:
+        if checked.instances and key not in covered:
             yield f"{place(loaded, ('accounts', key))}: no instance covers it; nothing can be contained there"
     for one in checked.instances:
         where = "instances", one.name

@@ -97,10 +97,10 @@ def permissions(
         return _policy(one, policy, account)
     if not one.permissions:
         raise Refused(f"{one.title} is read from exports only; it needs no permissions")
-    table = columns("Permission", "Why", "Abilities")
+    table = columns("Permission", "Why, and for which abilities")
     table.columns[0].min_width = min(_WORD, max(len(word) for each in one.permissions for word in each.name.split()))
     for each in one.permissions:
-        table.add_row(each.name, each.why, ", ".join(each.abilities) or "reading")
+        table.add_row(each.name, f"{each.why} ({', '.join(each.abilities) or 'reading'})")
     return screen().print(table)
 
 

@@ -44,7 +44,7 @@ def store(loaded: Loaded, make: bool = False) -> Iterator[Store]:
     folder = assembly.data_folder(loaded)
     begun, keys = (folder / "isthmus.db").exists(), folder / "keys"
     if not begun and not make:
-        raise Untrusted("there is no installation here yet; `isthmus serve` begins one", str(folder))
+        raise Untrusted("there is no installation here yet; `isthmus people add` or `isthmus serve` begins one", str(folder))
     if begun and not all((keys / name).exists() for name in ("seal.key", "sign.key")):
         raise Refused(f"{keys}: the keys that belong to the database are not there; nothing in it could be believed")
     opened = open_store(folder)

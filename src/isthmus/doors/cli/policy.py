@@ -41,9 +41,9 @@ class Standing:
         if not self.named:
             return "read-only: the settings name no policy, so nothing is written anywhere"
         if self.grant is None:
-            return f"read-only: nobody has put policy {name} (sha256 {digest}…) into force yet; nothing is written anywhere"
+            return f"read-only: nobody has put pack {name} (sha256 {digest}…) into force yet; nothing is written anywhere"
         by, at = self.grant.person, self.grant.at[:19]
-        return f"{name} (sha256 {digest}…), put into force by {by} at {at}Z: {self.grant.reason}"
+        return f"pack {name} (sha256 {digest}…), put into force by {by} at {at}Z: {self.grant.reason}"
 
 
 def standing(loaded: Loaded, bundle: Bundle) -> Standing:
@@ -86,7 +86,9 @@ def grant(
         admin = _admin(connection, store, given.tenant_of(tenant), by)
         grants.give(connection, store.keys, bundle.digest, admin, reason, clock.now())
     console = screen()
-    console.print(f"{by} has put policy {bundle.name} into force, from the next start of `isthmus serve` on.", soft_wrap=True)
+    console.print(
+        f"{by} has put policy pack {bundle.name} into force, from the next start of `isthmus serve` on.", soft_wrap=True
+    )
     rules(bundle, console)
 
 

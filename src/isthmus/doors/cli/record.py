@@ -49,8 +49,8 @@ def _tell(found: Verified, held: int) -> None:
     else:
         console.print(f"The record holds: {found.size} entries, every one checked.")
     console.print(f"root {found.root.hex()}", soft_wrap=True)
-    elsewhere = f", {held} of them held elsewhere" if held else "; one held elsewhere (--checkpoint) would say more"
-    console.print(f"{found.covered} entries stand below a signed checkpoint{elsewhere}.", soft_wrap=True)
+    elsewhere = f"{held} of those were held elsewhere" if held else "one held elsewhere (--checkpoint) would say more"
+    console.print(f"{found.covered} of {found.size} entries stand below signed checkpoints; {elsewhere}.", soft_wrap=True)
     if found.forgotten:
         console.print(f"{found.forgotten} bodies were deleted; their entries stand.")
 

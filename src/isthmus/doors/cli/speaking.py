@@ -22,10 +22,10 @@ from isthmus.model.errors import Refused, Unreachable
 from isthmus.model.plans import Action
 from isthmus.plan.containment import ABILITIES
 
-WORKS, REFUSED, AWAY = "works", "refused", "unreachable"
+WORKS, REFUSED, AWAY, UNCLEAR = "works", "refused", "unreachable", "unclear"
 _KINDS = {one.name: one.kind for one in ABILITIES}
-_UNKNOWN = re.compile(r"not ?found|no ?such|there is no|knows? no|does not know|not there|malformed", re.IGNORECASE)
-_DENIED = re.compile(r"credentials|denied|unauthori[sz]ed|not authori[sz]ed|forbidden|token|may not|\b40[13]\b", re.IGNORECASE)
+_UNKNOWN = re.compile(r"not ?found|no ?such|there is no|knows no|has no |does not know|not there", re.IGNORECASE)
+_NOBODY = re.compile(r"credentials|secret |sts:|token|signature|auth", re.IGNORECASE)
 _NUMBERED, _AN_ID = re.compile(r"[A-Za-z]{1,8}-[0-9]{3,18}"), re.compile(r"[0-9a-f-]{3,64}")
 
 
@@ -87,21 +87,25 @@ async def _answered(what: str, asked: Awaitable[str]) -> Heard:
         return Heard(what, REFUSED, shown(error))
 
 
-async def _turned_down(what: str, asked: Awaitable[object]) -> Heard:
-    """Something that must be refused, because it is not there and not because we may not."""
+async def _turned_down(what: str, asked: Awaitable[object], otherwise: str = REFUSED) -> Heard:
+    """Something that must be refused because it is not there. A no for any other reason counts as `otherwise`."""
     try:
         await asked
     except Unreachable as error:
         return Heard(what, AWAY, shown(error))
     except Refused as error:
-        denied = _DENIED.search(str(error)) and not _UNKNOWN.search(str(error))
-        return Heard(what, REFUSED if denied else WORKS, shown(error))
+        text = shown(error)
+        if _UNKNOWN.search(text):
+            return Heard(what, WORKS, text)
+        return Heard(what, REFUSED if _NOBODY.search(text) else otherwise, text)
     return Heard(what, REFUSED, "it was answered, as if it were there")
 
 
 async def _looked_for(inventory: Inventory, ability: str, account: str) -> Heard:
-    action = Action(ability, _target(_KINDS[ability]), {"account": account} if account else {}, 1)
-    return await _turned_down(f"look for a made-up {_KINDS[ability].value.replace('_', ' ')}", inventory.resolve(action))
+    """A cloud may say 'denied' of what is not there: that alone tells nothing about us."""
+    kind = _KINDS[ability]
+    action = Action(ability, _target(kind), {"account": account} if account else {}, 1)
+    return await _turned_down(f"look for a made-up {kind.value.replace('_', ' ')}", inventory.resolve(action), UNCLEAR)
 
 
 def _one_of_each_kind(abilities: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,217 @@
+"""The offline checker: what the outside saw, held against what the product's files say. It asks the product nothing.
+
+The one thing it borrows is the audit of the ledger; everything else is read from the database file with its own queries.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import create_engine
+
+from bench.kills_outside import TABLE, Effect, Host, Outside, Scene
+from isthmus.record import audit
+from isthmus.record import keys as own_keys
+from isthmus.record.checkpoints import Signer
+
+GROUP = "isthmus-isolation"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the ledger as it stands in the file."""
+
+    index: int
+    event: str
+    subject: str
+    actor: str
+    body: dict[str, Any]
+
+
+@dataclass
+class Found:
+    """What one run left behind. `problems` are by what they are about; `state` is what must be as in a run without kills."""
+
+    cases: int = 0
+    effects: int = 0
+    problems: dict[str, list[str]] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+
+    def say(self, about: str, problems: Iterator[str]) -> None:
+        self.problems.setdefault(about, []).extend(problems)
+
+    @property
+    def all(self) -> list[str]:
+        return [f"{about}: {one}" for about, several in self.problems.items() for one in several]
+
+
+def check(outside: Outside, clean: dict[str, Any] | None) -> Found:
+    """Everything that can be said of the present scene; `clean` is the state a run without kills came to."""
+    scene, found = outside.scene, Found()
+    with closing(sqlite3.connect(f"file:{scene.data / 'isthmus.db'}?mode=ro", uri=True)) as database:
+        database.row_factory = sqlite3.Row
+        entries = _entries(database)
+        found.state = _state(database)
+        found.say("deliveries", _deliveries(database, scene))
+        found.say("ledger", _revisions(database, entries))
+    found.say("cases", _cases(scene, found))
+    found.say("effects", _effects(outside, found))
+    found.say("ledger", _audited(scene))
+    found.say("ledger", _intended(scene, entries))
+    found.say("ledger", _said_once(scene, entries))
+    found.say("states", _as_clean(found.state, clean))
+    return found
+
+
+def _entries(database: sqlite3.Connection) -> list[Entry]:
+    query = "SELECT e.idx, e.leaf, b.body FROM ledger_entries e JOIN ledger_bodies b ON b.idx = e.idx ORDER BY e.idx"
+    rows = ((row["idx"], json.loads(row["leaf"]), json.loads(row["body"])) for row in database.execute(query))
+    return [Entry(index, leaf["event"], leaf["subject"], leaf["actor"], body) for index, leaf, body in rows]
+
+
+def _state(database: sqlite3.Connection) -> dict[str, Any]:
+    """Where everything stands, without what differs by nature (native ids, times, revisions)."""
+    rows = {
+        "incidents": "SELECT id, state, priority, score, merged_into FROM incidents",
+        "findings": "SELECT key, incident, refetch FROM findings",
+        "effects": "SELECT DISTINCT incident, ability, account, kind, state FROM effects",
+        "rejected": "SELECT instance, reason FROM rejections",
+        "waiting": "SELECT name FROM inbox",
+        "counts": "SELECT instance, seen, stored, duplicate, rejected, deliveries - repeated FROM counts",
+        "cursors": "SELECT instance, stream, trouble FROM cursors",
+    }
+    return {name: sorted(list(row) for row in database.execute(query)) for name, query in rows.items()}
+
+
+def _deliveries(database: sqlite3.Connection, scene: Scene) -> Iterator[str]:
+    """What was acknowledged is there, and every claim in it is counted once."""
+    for number in set(range(len(scene.deliveries))) - scene.taken:
+        yield f"delivery {number} was never taken"
+    known = "\n".join(row["key"] for row in database.execute("SELECT key FROM findings"))
+    wanted = [one.source_id for number, one in enumerate(scene.deliveries) if number in scene.taken] + list(scene.pulled)
+    yield from (f"the finding {one} is lost" for one in wanted if one not in known)
+    for row in database.execute("SELECT * FROM counts"):
+        if row["seen"] != row["stored"] + row["duplicate"] + row["rejected"]:
+            yield f"{row['instance']}: seen is not stored + duplicate + rejected"
+        # Each delivery of this drill makes exactly one claim.
+        if row["seen"] != row["deliveries"] - row["repeated"]:
+            yield f"{row['instance']}: {row['deliveries']} delivered, {row['repeated']} repeated, {row['seen']} claims seen"
+    left = database.execute("SELECT count(*) FROM inbox").fetchone()[0]
+    if left:
+        yield f"{left} deliveries were never read"
+
+
+def _revisions(database: sqlite3.Connection, entries: list[Entry]) -> Iterator[str]:
+    """Every save of an incident has its entry, and every entry its save."""
+    told: dict[str, list[int]] = {}
+    for one in entries:
+        if "revision" in one.body:
+            told.setdefault(one.subject, []).append(one.body["revision"])
+    for row in database.execute("SELECT id, revision FROM incidents"):
+        if told.get(row["id"]) != list(range(1, row["revision"] + 1)):
+            yield f"{row['id']} is at revision {row['revision']}, the ledger tells {told.get(row['id'])}"
+
+
+def _audited(scene: Scene) -> Iterator[str]:
+    keys = own_keys.load(scene.data / "keys")
+    engine = create_engine(f"sqlite+pysqlite:///file:{scene.data / 'isthmus.db'}?mode=ro&uri=true")
+    with engine.connect() as connection:
+        verified = audit.verify(connection, Signer("isthmus", keys.private).key)
+    engine.dispose()
+    yield from verified.problems
+    if verified.covered != verified.size:
+        yield f"{verified.size} entries, {verified.covered} of them under a checkpoint"
+
+
+def _cases(scene: Scene, found: Found) -> Iterator[str]:
+    """One case for each incident that wants one: opened once, active, noted once for each version, telling what was done."""
+    rows = scene.snow.rows(TABLE)
+    opened = Counter(one.subject for one in scene.effects if (one.system, one.action) == ("servicenow", "POST"))
+    active = Counter(row["correlation_id"] for row in rows if row["active"] == "true")
+    found.cases = sum(active.values())
+    found.state["cases"] = sorted(active)
+    yield from (f"{key}: opened {number} times" for key, number in opened.items() if number != 1)
+    yield from (f"{key}: {active[key]} active cases" for key in opened if active[key] != 1)
+    notes = Counter((row["element_id"], row["value"]) for row in scene.snow.rows("sys_journal_field"))
+    yield from (f"a note was written {number} times: {note[1][:80]!r}" for note, number in notes.items() if number != 1)
+    texts = "\n".join(row["description"] for row in rows if row["active"] == "true")
+    for host in scene.hosts.values():
+        if f"aws.isolate_instance on {host.instance}: done" not in texts:
+            yield f"no case says that {host.instance} was isolated"
+
+
+def _effects(outside: Outside, found: Found) -> Iterator[str]:
+    """The right interfaces moved once each, the group made once in each VPC, and nothing else touched."""
+    made = Counter((one.action, one.subject) for one in outside.scene.effects if one.system == "aws")
+    found.effects = sum(made.values())
+    allowed: set[tuple[str, str]] = set()
+    for host in outside.scene.hosts.values():
+        once = [("ModifyNetworkInterfaceAttribute", one) for one in host.interfaces] + [("CreateSecurityGroup", host.vpc)]
+        allowed.update(once)
+        yield from (f"{action} on {subject}: {made[action, subject]} times" for action, subject in once if made[action, subject] != 1)
+        yield from _stands(outside, host)
+    revoked = [one for one in made if one[0] == "RevokeSecurityGroupEgress"]
+    if len(revoked) != len(outside.scene.hosts) or any(made[one] != 1 for one in revoked):
+        yield f"the isolation groups were emptied {[made[one] for one in revoked]} times"
+    yield from (f"unasked: {action} on {subject}" for action, subject in made.keys() - allowed - set(revoked))
+
+
+def _stands(outside: Outside, host: Host) -> Iterator[str]:
+    groups = outside.groups(host)
+    wanted = {**dict.fromkeys(host.interfaces, [GROUP]), **dict.fromkeys(host.beside, ["web"])}
+    if groups != wanted:
+        yield f"{host.instance} and its neighbour are in {sorted(groups.items())}"
+
+
+def _intended(scene: Scene, entries: list[Entry]) -> Iterator[str]:
+    """Before every change outside, the ledger on disk already held the intent to make it."""
+    intents = [one for one in entries if one.event == "step.intent"]
+    for effect in scene.effects:
+        if effect.system in {"aws", "servicenow"} and not any(
+            one.index < effect.ledger and _speaks_of(scene, one, effect) for one in intents
+        ):
+            yield f"{effect.action} on {effect.subject} had no intent before it"
+    puts = Counter(one.subject for one in scene.effects if one.system == "servicenow")
+    meant = Counter(one.body["target"].split("/", 1)[1] for one in intents if one.body["ability"].startswith("case."))
+    yield from (f"{key}: {number} writes, {meant[key]} intents" for key, number in puts.items() if number > meant[key])
+
+
+def _speaks_of(scene: Scene, intent: Entry, effect: Effect) -> bool:
+    target, ability = intent.body["target"], intent.body["ability"]
+    if effect.system == "servicenow":
+        return bool(ability.startswith("case.") and target.endswith(effect.subject))
+    if ability != "aws.isolate_instance":
+        return False
+    host = next((one for one in scene.hosts.values() if target.endswith(one.instance)), None)
+    # A group is named by an id of its own; that its VPC is one of ours is checked with the effects.
+    return host is not None and (effect.subject in {*host.interfaces, host.vpc} or effect.subject.startswith("sg-"))
+
+
+def _said_once(scene: Scene, entries: list[Entry]) -> Iterator[str]:
+    """Each isolation was intended once and ended once; where people were asked, one yes came before the intent."""
+    for name, host in scene.hosts.items():
+        own = [one for one in entries if one.body.get("ability") == "aws.isolate_instance"]
+        own = [one for one in own if one.body["target"].endswith(host.instance)]
+        intents = [one for one in own if one.event == "step.intent"]
+        ends = [one for one in own if one.event in {"step.outcome", "step.lease_until"} and one.body["result"] == "done"]
+        if (len(intents), len(ends)) != (1, 1):
+            yield f"{name}: {len(intents)} intents and {len(ends)} outcomes"
+        said = [one for one in entries if one.event == "approval.granted" and one.subject in {each.subject for each in intents}]
+        if len(said) != (name == "prod"):
+            yield f"{name}: {len(said)} approvals on record"
+        if name == "prod" and intents and not any(one.index < intents[0].index and one.actor == "ada" for one in said):
+            yield f"{name}: nobody had agreed when it was intended"
+    yield from (f"{one.subject} was held to be tampered with" for one in entries if one.event == "incident.tampered")
+
+
+def _as_clean(state: dict[str, Any], clean: dict[str, Any] | None) -> Iterator[str]:
+    for name, value in state.items() if clean is not None else ():
+        assert clean is not None
+        if value != clean[name]:
+            yield f"{name}: {value} instead of {clean[name]}"

@@ -1,0 +1,325 @@
+"""The lives of the product: a zygote without threads forks a process for each, and it dies where it was told to.
+
+A boundary is a moment around something that lasts: before and after every commit that may write, before and after every
+call to a platform or a cloud, and around taking a delivery. They are counted from the opening of the house on. Everything
+here is wrapped around the product from outside; nothing of it is in the product.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import boto3  # type: ignore[import-untyped]
+import httpx
+from botocore.httpsession import URLLib3Session  # type: ignore[import-untyped]
+from sqlalchemy import Connection, Engine, event
+
+from bench.kills_plants import PLANTS
+from isthmus import assembly
+from isthmus.assembly import House
+from isthmus.connectors.aws import clients
+from isthmus.contracts.wire import Reply
+from isthmus.decide import bundle as bundles
+from isthmus.desk import work as desk_work
+from isthmus.doors.app import Doorway
+from isthmus.doors.limits import Limits
+from isthmus.doors.serving import quiet_logs
+from isthmus.doors.webhooks import Webhooks
+from isthmus.lab.world import POLICY
+from isthmus.model.errors import Refused
+from isthmus.model.people import Person, Role
+from isthmus.record import cursors, findings, inbox, ledger
+from isthmus.record.store import Store
+from isthmus.settings import read as read_settings
+from isthmus.wire.http import WireHttp
+
+ADA = Person("ada", "default", "Ada", Role.APPROVER)
+BEN = Person("ben", "default", "Ben", Role.ANALYST)
+ROSA = Person("rosa", "default", "Rosa", Role.ADMIN)
+PATIENCE = timedelta(minutes=20)
+"""How far a life moves its clock to see what is due; short of what people have to answer."""
+_MOST_TURNS = 300
+_IDS = re.compile(r"orca-[A-Za-z0-9]+|[0-9a-f]{32}")
+_NOTED: tuple[tuple[Any, str, str], ...] = (
+    (inbox, "accept", "delivery kept"),
+    (cursors, "advance", "cursor"),
+    (findings, "refetched", "asked back"),
+    (ledger, "checkpoint", "checkpoint"),
+)
+"""What is written, by the function that writes it; entries of the ledger speak for themselves."""
+
+
+@dataclass
+class Boundaries:
+    """Counts the boundaries of one life and ends it at the one numbered `fatal`, the first being 1; 0 is none.
+
+    `fine` counts every statement inside a writing transaction too.
+    """
+
+    fatal: int
+    tell: Callable[[dict[str, Any]], None]
+    fine: bool = False
+    passed: list[str] = field(default_factory=list)
+    writing: list[str] = field(default_factory=list)
+
+    def at(self, side: str, what: str) -> None:
+        """A boundary. At the fatal one this does not return."""
+        self.passed.append(f"{side}|{what}")
+        if len(self.passed) == self.fatal:
+            self.tell({"dying": self.passed[-1]})
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def note(self, what: str) -> None:
+        """Something that the transaction under way writes."""
+        if what not in self.writing:
+            self.writing.append(what)
+
+
+def watch(marks: Boundaries) -> None:
+    """Wrap everything that lasts. Only ever called in a process that will end soon."""
+    _watch_commits(marks)
+    _watch_platforms(marks)
+    _watch_cloud(marks)
+
+
+def _watch_commits(marks: Boundaries) -> None:
+    plain = Store.writing
+
+    @contextmanager
+    def writing(self: Store) -> Iterator[Connection]:
+        marks.writing.clear()
+        with plain(self) as connection:
+            yield connection
+            name = "commit " + " + ".join(sorted(marks.writing) or ["nothing"])
+            marks.at("before", name)
+        marks.at("after", name)
+
+    Store.writing = writing  # type: ignore[method-assign]
+    for module, name, what in _NOTED:
+        setattr(module, name, _noting(marks, getattr(module, name), what))
+    extend = ledger.extend
+
+    def noted(connection: Connection, entries: Any) -> range:
+        for one in entries:
+            marks.note(one.event)
+        return extend(connection, entries)
+
+    ledger.extend = noted
+    if marks.fine:
+        event.listen(Engine, "after_cursor_execute", partial(_statement, marks))
+
+
+def _noting(marks: Boundaries, plain: Callable[..., Any], what: str) -> Callable[..., Any]:
+    def noted(*given: Any, **named: Any) -> Any:
+        marks.note(what)
+        return plain(*given, **named)
+
+    return noted
+
+
+def _statement(marks: Boundaries, connection: Connection, _cursor: Any, text: str, *_: Any) -> None:
+    if connection.get_execution_options().get("isthmus_write") and text.split(" ", 1)[0] in {"INSERT", "UPDATE", "DELETE"}:
+        marks.at("inside", f"statement {' '.join(text.split()[:3]).rstrip('(')}")
+
+
+def _watch_platforms(marks: Boundaries) -> None:
+    plain = WireHttp.request
+
+    async def request(self: WireHttp, method: str, path: str, **given: Any) -> Reply:
+        # The rate limit is another matter, and would only make the lane longer.
+        self._pause = 0.0
+        what = f"{method} {_IDS.sub('ID', path)}"
+        marks.at("before", what)
+        reply = await plain(self, method, path, **given)
+        marks.at("after", what)
+        return reply
+
+    WireHttp.request = request  # type: ignore[method-assign]
+
+
+def _watch_cloud(marks: Boundaries) -> None:
+    plain = URLLib3Session.send
+
+    def send(self: Any, request: Any) -> Any:
+        body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+        what = f"aws {parse_qs(body.decode()).get('Action', ['?'])[0]}"
+        marks.at("before", what)
+        answer = plain(self, request)
+        marks.at("after", what)
+        return answer
+
+    URLLib3Session.send = send
+
+
+def warm() -> None:
+    """Read everything once that every life reads alike: code, policy, what botocore knows of AWS."""
+    quiet_logs(50)
+    bundles.load = cache(bundles.load)
+    bundles.load(POLICY), bundles.load(assembly.READ_ONLY), assembly.catalogue()
+    session = boto3.session.Session("none", "none", region_name="eu-west-1", botocore_session=clients._session(None))
+    for name in ("ec2", "sts"):
+        session.client(name).close()
+
+
+class Zygote:
+    """Forks lives. It is itself forked from a process that has no threads yet, after `warm`."""
+
+    def __init__(self) -> None:
+        self._channel, theirs = socket.socketpair()
+        self._pid = os.fork()
+        if self._pid == 0:
+            self._channel.close()
+            _breed(theirs)
+        theirs.close()
+
+    def life(self, given: Mapping[str, Any]) -> Life:
+        """A new life; one at a time."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self._channel, [json.dumps(dict(given)).encode()], [theirs.fileno()])
+        return Life(ours, self._channel)
+
+    def close(self) -> None:
+        """End the zygote."""
+        self._channel.close()
+        os.waitpid(self._pid, 0)
+
+
+class Life:
+    """The harness's end of a life. `dying` is the boundary it was killed at, `passed` all it passed when it ended well."""
+
+    def __init__(self, ours: socket.socket, zygote: socket.socket) -> None:
+        self._stream, self._zygote = ours.makefile("rw", encoding="utf-8"), zygote
+        self._ours = ours
+        self.dying, self.passed = "", list[str]()
+
+    def ask(self, do: str, **given: Any) -> Any:
+        """What the life answers; None when it died instead. Raises `RuntimeError` when it failed in another way."""
+        try:
+            self._stream.write(json.dumps({"do": do, **given}) + "\n")
+            self._stream.flush()
+            line = self._stream.readline()
+        except OSError:
+            line = ""
+        said = json.loads(line) if line else {}
+        if "failed" in said:
+            raise RuntimeError(said["failed"])
+        self.dying, self.passed = said.get("dying", self.dying), said.get("passed", self.passed)
+        return said.get("said")
+
+    def ended(self) -> bool:
+        """Waits for its end. Whether it was killed; raises `RuntimeError` when it ended by itself with an error."""
+        self._stream.close()
+        self._ours.close()
+        status = json.loads(self._zygote.recv(64))
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            return True
+        if status != 0:
+            raise RuntimeError(f"a life ended with status {status}")
+        return False
+
+
+def _breed(channel: socket.socket) -> None:
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(channel, 65_536, 1)
+        if not data:
+            os._exit(0)
+        pid = os.fork()
+        if pid == 0:
+            channel.close()
+            _live(socket.socket(fileno=descriptors[0]), json.loads(data))
+        os.close(descriptors[0])
+        _, status = os.waitpid(pid, 0)
+        channel.sendall(json.dumps(status).encode())
+
+
+def _live(own: socket.socket, given: Mapping[str, Any]) -> None:
+    stream = own.makefile("rw", encoding="utf-8")
+
+    def tell(said: Mapping[str, Any]) -> None:
+        stream.write(json.dumps(said) + "\n")
+        stream.flush()
+
+    try:
+        marks = Boundaries(given["fatal"], tell, given["fine"])
+        if given["plant"]:
+            PLANTS[given["plant"]].sow()
+        watch(marks)
+        with asyncio.Runner() as runner:
+            runner.run(_Living(given, marks).converse(stream, tell))
+    except BaseException:  # noqa: BLE001 - whatever it was, the harness has to hear of it
+        tell({"failed": traceback.format_exc()})
+        os._exit(1)
+    os._exit(0)
+
+
+class _Living:
+    """The product in one life, doing what the harness asks."""
+
+    def __init__(self, given: Mapping[str, Any], marks: Boundaries) -> None:
+        self._now = datetime.fromisoformat(given["now"])
+        self._marks = marks
+        self._house: House = assembly.house(assembly.check(read_settings(Path(given["settings"])), lambda: self._now))
+
+    async def converse(self, stream: Any, tell: Callable[[Mapping[str, Any]], None]) -> None:
+        while line := stream.readline():
+            asked = json.loads(line)
+            do = asked.pop("do")
+            if do == "end":
+                await self._house.close()
+                tell({"said": True, "passed": self._marks.passed})
+                return
+            tell({"said": await getattr(self, do)(**asked)})
+            if do == "deliver":
+                self._marks.at("after", "202 given")
+
+    async def deliver(self, path: str, headers: dict[str, str], body: str) -> int:
+        """The status a platform gets at the door for this webhook."""
+        self._marks.at("before", "accept of a delivery")
+        hooks = Webhooks(self._house.desk, lambda: self._now, lambda: None, Limits())
+        doorway = httpx.ASGITransport(Doorway(hooks, hooks, lambda: None))
+        async with httpx.AsyncClient(transport=doorway, base_url="http://isthmus.example") as platform:
+            status = (await platform.post(path, headers=headers, content=body.encode())).status_code
+        self._marks.at("after", "accept of a delivery")
+        return status
+
+    async def work(self) -> int:
+        """What the worker does, until nothing is due."""
+        for turns in range(_MOST_TURNS):
+            again = await self._house.work.turn(self._now)
+            with self._house.store.writing() as connection:
+                ledger.checkpoint(connection, self._house.signer)
+            if again is None or again > self._now + PATIENCE:
+                return turns
+            self._now = max(self._now, again)
+        raise RuntimeError("it never came to rest")
+
+    async def waiting(self) -> list[list[str]]:
+        """Incident, plan hash and handle of everything a person is asked about."""
+        views = self._house.desk.waiting(ADA, self._now)
+        return [[view.id, step.plan_hash, step.handle] for view in views for step in view.steps if step.waiting]
+
+    async def approve(self, incident: str, plan_hash: str) -> str:
+        """Ada's yes; what she is told instead when it does not count."""
+        try:
+            self._house.desk.words.approve(ADA, incident, plan_hash, True, "seen, and it is an attack", self._now)
+        except Refused as error:
+            return str(error)
+        return ""
+
+
+assert desk_work.LOG
