@@ -1,52 +1,151 @@
 """Kill -9 at every durable boundary of the line, resume, and see that nothing is lost and nothing is done twice.
 
-python bench/kills.py [--sample N] [--seed S] [--twice N] [--fine] [--lanes N] [--plant NAME|all]
-"""
-from __future__ import annotations
-import sys
-from pathlib import Path
-sys.path.insert(0, str(Path(__file__).parent.parent))
-import tempfile, time
-from datetime import timedelta
-from bench.kills_life import Zygote, warm
-from bench.kills_outside import Outside, NOW
-from bench.kills_check import check
+python bench/kills.py [--sample N] [--twice N] [--seed S] [--fine] [--lanes N] [--plant NAME|all]
 
-def drive(life, scene):
-    for number, one in enumerate(scene.deliveries):
-        if number in scene.taken: continue
-        said = life.ask("deliver", path=one.path, headers=one.headers, body=one.body)
-        if said is None: return
-        assert said == 202, said
-        scene.taken.add(number)
-    if life.ask("work") is None: return
-    w = life.ask("waiting")
-    if w is None: return
-    print("waiting", w)
-    for inc, h, _ in w:
-        r = life.ask("approve", incident=inc, plan_hash=h)
-        if r is None: return
-        print("approve", repr(r))
-    if life.ask("work") is None: return
-    life.ask("end")
+A run without kills counts the boundaries. Then, for each of them, a fresh world is told the same alerts, the product is
+killed there, started again on what it left, and everything is held against what the outside saw. What this does not show:
+a loss of power (the operating system lives on), and a machine with two processes on one folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+# Run as a file, and yet several files: the checkout is where they are found.
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bench.kills_lane import Lanes, Result
+from bench.kills_life import warm
+from bench.kills_plants import PLANTS
+
+_ABOUT = ("cases", "effects", "deliveries", "ledger", "states", "life")
+
+
+def options(given: Sequence[str]) -> argparse.Namespace:
+    """What was asked for on the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--sample", type=int, default=0, help="so many boundaries, each kind first; 0 is all of them")
+    parser.add_argument("--twice", type=int, default=60, help="so many runs killed again while they recover")
+    parser.add_argument("--seed", type=int, default=20260302)
+    parser.add_argument("--fine", action="store_true", help="every statement inside a writing transaction is a boundary too")
+    parser.add_argument("--lanes", type=int, default=2, help="worlds side by side")
+    parser.add_argument("--plant", choices=[*PLANTS, "all"], help="plant a bug; the run must then fail")
+    return parser.parse_args(given)
+
+
+def chosen(names: Sequence[str], sample: int, rng: random.Random) -> list[int]:
+    """Numbers of boundaries in a random order: with a sample one of every kind first, as far as it reaches."""
+    numbers = rng.sample(range(1, len(names) + 1), len(names))
+    seen: set[str] = set()
+    first = [number for number in numbers if names[number - 1] not in seen and not seen.add(names[number - 1])]  # type: ignore[func-returns-value]
+    ordered = first + [number for number in numbers if number not in set(first)]
+    return ordered[: sample or len(ordered)]
+
+
+def tried(names: Sequence[str], plant: str, rng: random.Random) -> list[int]:
+    """One boundary of every kind, those where this bug is looked for first."""
+    where, kinds = PLANTS[plant].where, len(set(names))
+    return sorted(chosen(names, kinds, rng), key=lambda number: not any(word in names[number - 1] for word in where))
+
+
+def twice(names: Sequence[str], number: int, rng: random.Random) -> list[tuple[int, ...]]:
+    """Kills of two lives: anywhere in the first, anywhere in what is about left for the second."""
+    firsts = [rng.randint(1, len(names)) for _ in range(number)]
+    return [(first, rng.randint(1, len(names) - first + 20)) for first in firsts]
+
+
+def told(results: Iterator[Result], total: int, began: float) -> Iterator[Result]:
+    """The results as they come, with a line now and then."""
+    wrong = 0
+    for number, one in enumerate(results, 1):
+        wrong += bool(one.problems)
+        if one.problems:
+            print(f"  VIOLATION {' then '.join(map(str, one.kills))} ({one.boundary}): {one.problems[0][:400]}", flush=True)
+        if number % 20 == 0 or number == total:
+            spent = time.monotonic() - began
+            print(f"  {number} of {total} runs, {wrong} with violations, {spent:.0f} s", flush=True)
+        yield one
+
+
+def table(results: Sequence[Result], clean: dict[str, Any]) -> None:
+    """One line for each kind of boundary."""
+    kinds: dict[str, list[Result]] = defaultdict(list)
+    for one in results:
+        kinds[one.boundary.partition("|")[2] if len(one.kills) == 1 else "killed twice"].append(one)
+    titles = ("k", "killed", "resumed", *_ABOUT)
+    width = max(map(len, kinds), default=0)
+    print(f"\n{'around':{width}}  " + "  ".join(f"{one:>7.10}" for one in titles))
+    for kind, rows in sorted(kinds.items(), key=lambda one: (one[0] == "killed twice", one[0])):
+        numbers = [len(rows), sum(one.deaths for one in rows), sum(one.resumed for one in rows)]
+        wrong = [sum(any(text.startswith(about) for text in one.problems) for one in rows) for about in _ABOUT]
+        shown = [str(number) for number in numbers] + [str(number) if number else "ok" for number in wrong]
+        print(
+            f"{kind:{width}}  " + "  ".join(f"{one:>{max(7, len(title))}.10}" for one, title in zip(shown, titles, strict=True))
+        )
+    whole = {(one.cases, one.effects) for one in results}
+    print(f"\ncases and AWS calls that changed something, in every run: {sorted(whole)}; without kills: {clean['whole']}")
+
+
+def killed(lanes: Lanes, asked: argparse.Namespace, names: Sequence[str], clean: dict[str, Any]) -> int:
+    """Every kill that was asked for, and the table; the number of runs with violations."""
+    rng, began = random.Random(asked.seed), time.monotonic()
+    kills = [(number,) for number in chosen(names, asked.sample, rng)] + twice(names, asked.twice, rng)
+    tasks = [{"kills": one, "plant": "", "clean": clean["state"], "fine": asked.fine} for one in kills]
+    results = list(told(lanes.done(tasks), len(tasks), began))
+    table(results, clean)
+    wrong = sum(bool(one.problems) for one in results)
+    deaths = sum(one.deaths for one in results)
+    spent = time.monotonic() - began
+    print(f"{len(results)} runs, {deaths} kills, {wrong} runs with violations, {spent:.0f} s (seed {asked.seed})")
+    if deaths < len(kills) * 0.9:
+        print("too few lives were really killed for this to show anything")
+        return wrong + 1
+    return wrong
+
+
+def planted(lanes: Lanes, asked: argparse.Namespace, names: Sequence[str], clean: dict[str, Any]) -> int:
+    """Each bug until it is seen; the number of bugs that were not. Failing on a bug is what is hoped for."""
+    wanted = list(PLANTS) if asked.plant == "all" else [asked.plant]
+    tasks: list[dict[str, Any]] = []
+    for name in wanted:
+        tries = tried(names, name, random.Random(asked.seed))[: asked.sample or None]
+        tasks.append({"plant": name, "tries": tries, "clean": clean["state"], "fine": asked.fine})
+    missed = 0
+    for one in lanes.done(tasks):
+        missed += not one.problems
+        how = f"in run {one.runs}, {one.boundary or 'without any kill'}: {one.problems[0][:160]}" if one.problems else ""
+        print(f"{'caught' if one.problems else 'MISSED'}  {one.plant}: {PLANTS[one.plant].what}; {how}", flush=True)
+    print(f"{len(wanted) - missed} of {len(wanted)} planted bugs caught")
+    return missed
+
+
+def main(given: Sequence[str]) -> int:
+    """Exit code 1 on any violation. With one plant it is 1 when the bug was seen, as it must; with all, when one was not."""
+    asked = options(given)
+    warm()
+    with tempfile.TemporaryDirectory(prefix="isthmus-kills-") as folder, Lanes(Path(folder), asked.lanes) as lanes:
+        first = next(lanes.done([{"kills": (), "plant": "", "clean": None, "fine": asked.fine}]))
+        print(
+            f"without kills: {len(first.passed)} boundaries of {len(set(first.passed))} kinds, {first.seconds:.1f} s",
+            flush=True,
+        )
+        if first.problems:
+            print("\n".join(first.problems))
+            return 1
+        clean = {"state": first.state, "whole": (first.cases, first.effects)}
+        if asked.plant:
+            missed = planted(lanes, asked, first.passed, clean)
+            return int(bool(missed) if asked.plant == "all" else not missed)
+        return int(killed(lanes, asked, first.passed, clean) > 0)
+
 
 if __name__ == "__main__":
-    t=time.perf_counter(); warm(); print("warm", time.perf_counter()-t)
-    z = Zygote()
-    with tempfile.TemporaryDirectory() as d, Outside(Path(d)) as o:
-        print("outside", time.perf_counter()-t)
-        for k in (0, 0, 100):
-            t=time.perf_counter()
-            s = o.fresh(); print("fresh", time.perf_counter()-t); t=time.perf_counter()
-            life = z.life({"settings": str(s.settings), "now": NOW.isoformat(), "fatal": k, "fine": False, "plant": ""})
-            drive(life, s); print("killed", life.ended(), life.dying, len(life.passed), time.perf_counter()-t); t=time.perf_counter()
-            if k:
-                life = z.life({"settings": str(s.settings), "now": (NOW+timedelta(minutes=5)).isoformat(), "fatal": 0, "fine": False, "plant": ""})
-                drive(life, s); print("killed", life.ended(), life.dying, len(life.passed), time.perf_counter()-t); t=time.perf_counter()
-            else:
-                Path("/tmp/k/passed").write_text("\n".join(life.passed))
-            f = check(o, None); print("check", time.perf_counter()-t)
-            print(f.all); 
-            for n,v in f.state.items(): print(n,v)
-            print(s.effects)
-    z.close()
+    sys.exit(main(sys.argv[1:]))

@@ -13,9 +13,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.kills_noting import Effect, Host, Scene
+from bench.kills_outside import TABLE, Outside
 from sqlalchemy import create_engine
 
-from bench.kills_outside import TABLE, Effect, Host, Outside, Scene
 from isthmus.record import audit
 from isthmus.record import keys as own_keys
 from isthmus.record.checkpoints import Signer
@@ -154,7 +155,9 @@ def _effects(outside: Outside, found: Found) -> Iterator[str]:
     for host in outside.scene.hosts.values():
         once = [("ModifyNetworkInterfaceAttribute", one) for one in host.interfaces] + [("CreateSecurityGroup", host.vpc)]
         allowed.update(once)
-        yield from (f"{action} on {subject}: {made[action, subject]} times" for action, subject in once if made[action, subject] != 1)
+        yield from (
+            f"{action} on {subject}: {made[action, subject]} times" for action, subject in once if made[action, subject] != 1
+        )
         yield from _stands(outside, host)
     revoked = [one for one in made if one[0] == "RevokeSecurityGroupEgress"]
     if len(revoked) != len(outside.scene.hosts) or any(made[one] != 1 for one in revoked):
@@ -164,7 +167,7 @@ def _effects(outside: Outside, found: Found) -> Iterator[str]:
 
 def _stands(outside: Outside, host: Host) -> Iterator[str]:
     groups = outside.groups(host)
-    wanted = {**dict.fromkeys(host.interfaces, [GROUP]), **dict.fromkeys(host.beside, ["web"])}
+    wanted = {**{one: [GROUP] for one in host.interfaces}, **{one: ["web"] for one in host.beside}}
     if groups != wanted:
         yield f"{host.instance} and its neighbour are in {sorted(groups.items())}"
 

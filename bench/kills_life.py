@@ -1,8 +1,7 @@
 """The lives of the product: a zygote without threads forks a process for each, and it dies where it was told to.
 
-A boundary is a moment around something that lasts: before and after every commit that may write, before and after every
-call to a platform or a cloud, and around taking a delivery. They are counted from the opening of the house on. Everything
-here is wrapped around the product from outside; nothing of it is in the product.
+A life opens the house on the data folder and does what the harness asks: take a delivery, work until nothing is due, say
+what waits for people, take a person's yes. Its boundaries are counted from the opening on.
 """
 
 from __future__ import annotations
@@ -10,31 +9,24 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import signal
 import socket
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import boto3  # type: ignore[import-untyped]
 import httpx
-from botocore.httpsession import URLLib3Session  # type: ignore[import-untyped]
-from sqlalchemy import Connection, Engine, event
-
 from bench.kills_plants import PLANTS
+from bench.kills_watch import Boundaries, watch
+
 from isthmus import assembly
 from isthmus.assembly import House
 from isthmus.connectors.aws import clients
-from isthmus.contracts.wire import Reply
 from isthmus.decide import bundle as bundles
-from isthmus.desk import work as desk_work
 from isthmus.doors.app import Doorway
 from isthmus.doors.limits import Limits
 from isthmus.doors.serving import quiet_logs
@@ -42,10 +34,8 @@ from isthmus.doors.webhooks import Webhooks
 from isthmus.lab.world import POLICY
 from isthmus.model.errors import Refused
 from isthmus.model.people import Person, Role
-from isthmus.record import cursors, findings, inbox, ledger
-from isthmus.record.store import Store
+from isthmus.record import ledger
 from isthmus.settings import read as read_settings
-from isthmus.wire.http import WireHttp
 
 ADA = Person("ada", "default", "Ada", Role.APPROVER)
 BEN = Person("ben", "default", "Ben", Role.ANALYST)
@@ -53,116 +43,6 @@ ROSA = Person("rosa", "default", "Rosa", Role.ADMIN)
 PATIENCE = timedelta(minutes=20)
 """How far a life moves its clock to see what is due; short of what people have to answer."""
 _MOST_TURNS = 300
-_IDS = re.compile(r"orca-[A-Za-z0-9]+|[0-9a-f]{32}")
-_NOTED: tuple[tuple[Any, str, str], ...] = (
-    (inbox, "accept", "delivery kept"),
-    (cursors, "advance", "cursor"),
-    (findings, "refetched", "asked back"),
-    (ledger, "checkpoint", "checkpoint"),
-)
-"""What is written, by the function that writes it; entries of the ledger speak for themselves."""
-
-
-@dataclass
-class Boundaries:
-    """Counts the boundaries of one life and ends it at the one numbered `fatal`, the first being 1; 0 is none.
-
-    `fine` counts every statement inside a writing transaction too.
-    """
-
-    fatal: int
-    tell: Callable[[dict[str, Any]], None]
-    fine: bool = False
-    passed: list[str] = field(default_factory=list)
-    writing: list[str] = field(default_factory=list)
-
-    def at(self, side: str, what: str) -> None:
-        """A boundary. At the fatal one this does not return."""
-        self.passed.append(f"{side}|{what}")
-        if len(self.passed) == self.fatal:
-            self.tell({"dying": self.passed[-1]})
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def note(self, what: str) -> None:
-        """Something that the transaction under way writes."""
-        if what not in self.writing:
-            self.writing.append(what)
-
-
-def watch(marks: Boundaries) -> None:
-    """Wrap everything that lasts. Only ever called in a process that will end soon."""
-    _watch_commits(marks)
-    _watch_platforms(marks)
-    _watch_cloud(marks)
-
-
-def _watch_commits(marks: Boundaries) -> None:
-    plain = Store.writing
-
-    @contextmanager
-    def writing(self: Store) -> Iterator[Connection]:
-        marks.writing.clear()
-        with plain(self) as connection:
-            yield connection
-            name = "commit " + " + ".join(sorted(marks.writing) or ["nothing"])
-            marks.at("before", name)
-        marks.at("after", name)
-
-    Store.writing = writing  # type: ignore[method-assign]
-    for module, name, what in _NOTED:
-        setattr(module, name, _noting(marks, getattr(module, name), what))
-    extend = ledger.extend
-
-    def noted(connection: Connection, entries: Any) -> range:
-        for one in entries:
-            marks.note(one.event)
-        return extend(connection, entries)
-
-    ledger.extend = noted
-    if marks.fine:
-        event.listen(Engine, "after_cursor_execute", partial(_statement, marks))
-
-
-def _noting(marks: Boundaries, plain: Callable[..., Any], what: str) -> Callable[..., Any]:
-    def noted(*given: Any, **named: Any) -> Any:
-        marks.note(what)
-        return plain(*given, **named)
-
-    return noted
-
-
-def _statement(marks: Boundaries, connection: Connection, _cursor: Any, text: str, *_: Any) -> None:
-    if connection.get_execution_options().get("isthmus_write") and text.split(" ", 1)[0] in {"INSERT", "UPDATE", "DELETE"}:
-        marks.at("inside", f"statement {' '.join(text.split()[:3]).rstrip('(')}")
-
-
-def _watch_platforms(marks: Boundaries) -> None:
-    plain = WireHttp.request
-
-    async def request(self: WireHttp, method: str, path: str, **given: Any) -> Reply:
-        # The rate limit is another matter, and would only make the lane longer.
-        self._pause = 0.0
-        what = f"{method} {_IDS.sub('ID', path)}"
-        marks.at("before", what)
-        reply = await plain(self, method, path, **given)
-        marks.at("after", what)
-        return reply
-
-    WireHttp.request = request  # type: ignore[method-assign]
-
-
-def _watch_cloud(marks: Boundaries) -> None:
-    plain = URLLib3Session.send
-
-    def send(self: Any, request: Any) -> Any:
-        body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
-        what = f"aws {parse_qs(body.decode()).get('Action', ['?'])[0]}"
-        marks.at("before", what)
-        answer = plain(self, request)
-        marks.at("after", what)
-        return answer
-
-    URLLib3Session.send = send
 
 
 def warm() -> None:
@@ -256,9 +136,10 @@ def _live(own: socket.socket, given: Mapping[str, Any]) -> None:
 
     try:
         marks = Boundaries(given["fatal"], tell, given["fine"])
+        # The bug comes on top, so that what it commits by itself is a boundary too.
+        watch(marks)
         if given["plant"]:
             PLANTS[given["plant"]].sow()
-        watch(marks)
         with asyncio.Runner() as runner:
             runner.run(_Living(given, marks).converse(stream, tell))
     except BaseException:  # noqa: BLE001 - whatever it was, the harness has to hear of it
@@ -320,6 +201,3 @@ class _Living:
         except Refused as error:
             return str(error)
         return ""
-
-
-assert desk_work.LOG

@@ -6,24 +6,21 @@ came in over the network, and how long the product's ledger was at that moment, 
 
 from __future__ import annotations
 
-import http.client
 import json
 import shutil
-import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
 
 import yaml
-
 from bench.kills_life import ADA, BEN, ROSA
+from bench.kills_noting import Delivery, Effect, Front, Host, Proxy, Scene
+
 from isthmus import assembly
 from isthmus.contracts.checks import drill
 from isthmus.decide import bundle as bundles
@@ -43,120 +40,8 @@ REGION = "eu-west-1"
 DEV = Home("111111111111", "dev", "aws", REGION, "development", "engineering", "high")
 PROD = Home("222222222222", "prod", "aws", REGION, "production", "payments", "high")
 TABLE = "sn_si_incident"
-_READS = ("Describe", "Get", "List", "AssumeRole")
 _ORCA_BUCKET, _ORCA_ATTACK, _ORCA_QUIET = "orca-900002", "orca-900001", "orca-900003"
 _WIZ_ATTACK = "7f0c2d54-0a54-4f0e-9d53-000000000001"
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """A change somebody made to us: where, what, on what, and how many entries the ledger had before."""
-
-    system: str
-    action: str
-    subject: str
-    ledger: int
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A webhook its platform repeats until it is taken."""
-
-    path: str
-    headers: dict[str, str]
-    body: str
-    source_id: str
-
-
-@dataclass
-class Host:
-    """An instance with two interfaces in a VPC of its own, and another one beside it that nobody may touch."""
-
-    account: str
-    instance: str
-    vpc: str
-    interfaces: tuple[str, ...]
-    beside: tuple[str, ...]
-
-
-@dataclass
-class Scene:
-    """One fresh world: what exists, what will be told, and what was seen to happen."""
-
-    data: Path
-    settings: Path
-    hosts: dict[str, Host]
-    pulled: tuple[str, ...]
-    deliveries: tuple[Delivery, ...]
-    snow: Any
-    taken: set[int] = field(default_factory=set)
-    effects: list[Effect] = field(default_factory=list)
-
-    def entries(self) -> int:
-        """How long the ledger is on disk at this moment."""
-        with closing(sqlite3.connect(f"file:{self.data / 'isthmus.db'}?mode=ro", uri=True)) as database:
-            row = database.execute("SELECT size FROM ledger_head").fetchone()
-        return int(row[0]) if row else 0
-
-
-class _Front:
-    """ASGI that leads to the platform of the present scene, and notes what is written there."""
-
-    def __init__(self, noted: Callable[[str, str, bytes, int], None], entries: Callable[[], int]) -> None:
-        self.app: Any = None
-        self._noted, self._entries = noted, entries
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["method"] not in {"POST", "PATCH", "PUT", "DELETE"}:
-            await self.app(scope, receive, send)
-            return
-        before, body, status = self._entries(), bytearray(), list[int]()
-
-        async def heard() -> Any:
-            message = await receive()
-            body.extend(message.get("body", b""))
-            return message
-
-        async def said(message: Any) -> None:
-            status.extend([message["status"]] if "status" in message else [])
-            await send(message)
-
-        await self.app(scope, heard, said)
-        if status and status[0] < 300:
-            self._noted(scope["method"], scope["path"], bytes(body), before)
-
-
-class _Proxy(BaseHTTPRequestHandler):
-    """In front of moto: every call goes on as it came; those that change something are noted first."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", "0")))
-        said = {name: values[0] for name, values in parse_qs(body.decode()).items()}
-        outside: Outside = self.server.outside  # type: ignore[attr-defined]
-        before = outside.scene.entries() if not said.get("Action", "").startswith(_READS) else 0
-        status, headers, answer = self._passed_on(outside.cloud.origin, body)
-        if before:
-            outside.noted_cloud(said, status, before)
-        self.send_response(status)
-        for name, value in headers:
-            if name.lower() not in {"transfer-encoding", "connection", "content-length", "server", "date"}:
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def _passed_on(self, origin: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        with closing(http.client.HTTPConnection(str(urlsplit(origin).netloc), timeout=30)) as moto:
-            moto.request("POST", self.path, body, dict(self.headers.items()))
-            answer = moto.getresponse()
-            return answer.status, answer.getheaders(), answer.read()
-
-    def log_message(self, format: str, *given: Any) -> None:
-        del format, given
 
 
 class Outside:
@@ -184,14 +69,12 @@ class Outside:
         self.cloud = self._running.enter_context(Cloud())
         for home in (DEV, PROD):
             self.cloud.open(home)
-        proxy = ThreadingHTTPServer(("127.0.0.1", 0), _Proxy)
-        proxy.daemon_threads = True
-        proxy.outside = self  # type: ignore[attr-defined]
+        proxy = Proxy(self.cloud.origin, lambda: self.scene.entries(), self._noted_cloud)
         threading.Thread(target=proxy.serve_forever, daemon=True, name="proxy").start()
         self._running.callback(proxy.server_close)
         self._running.callback(proxy.shutdown)
         self._endpoint = f"http://127.0.0.1:{proxy.server_address[1]}"
-        self._fronts = {name: _Front(self._noted(name), lambda: self.scene.entries()) for name in ("wiz", "orca", "servicenow")}
+        self._fronts = {name: Front(self._noted(name), lambda: self.scene.entries()) for name in ("wiz", "orca", "servicenow")}
         self._origins = {name: self.town.serve(front) for name, front in self._fronts.items()}
         self._template = self._prepared()
 
@@ -206,7 +89,7 @@ class Outside:
 
         return noted
 
-    def noted_cloud(self, said: dict[str, str], status: int, before: int) -> None:
+    def _noted_cloud(self, said: dict[str, str], status: int, before: int) -> None:
         """A call to AWS that is no reading, on what it was, and whether AWS took it."""
         names = ("NetworkInterfaceId", "GroupId", "VpcId")
         subject = next((said[name] for name in names if name in said), "?")
@@ -237,7 +120,7 @@ class Outside:
             f"{name}-main": {"connector": name, "config": one.config(self._origins[name], self.town.secret)}
             for name, one in simulated.items()
         }
-        instances["wiz-main"]["config"] |= {"streams": ["detections"], "lookback_hours": 48}
+        instances["wiz-main"]["config"] |= {"streams": ["detections"], "lookback_hours": 96}
         for home in (DEV, PROD):
             config = self.cloud.config(home.id, self.town.secret) | {"endpoint_url": self._endpoint}
             instances[f"aws-{home.name}"] = {"connector": "aws", "config": config}
@@ -292,6 +175,12 @@ class Outside:
         assert webhook is not None
         headers = {"content-type": "application/json", webhook.header: webhook.prefix + word}
         return tuple(Delivery("/in/orca-main", headers, body, own) for body, own in bodies)
+
+    def forget(self) -> None:
+        """An empty cloud again, with the same accounts."""
+        self.cloud.forget()
+        for home in (DEV, PROD):
+            self.cloud.open(home)
 
     def done(self) -> None:
         """The files of the scene are not needed any more."""

@@ -111,7 +111,7 @@ def filled(kind: Any, text: str) -> Any:
 
 
 def document(**changes: Any) -> TriageDocument:
-    empty = TriageDocument("1.0", "2026-03-01T12:00:00Z", CountsRow(0, 0, 0, 0), (), (), (), (), ())
+    empty = TriageDocument("1.1", "2026-03-01T12:00:00Z", CountsRow(0, 0, 0, 0), (), (), (), (), ())
     return msgspec.structs.replace(empty, **changes)
 
 

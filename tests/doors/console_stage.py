@@ -27,7 +27,6 @@ from isthmus.desk.instances import Instances
 from isthmus.desk.reading import Reader
 from isthmus.desk.saving import save
 from isthmus.desk.words import Words
-from isthmus.doors.console.replies import not_ours
 from isthmus.doors.console.routes import mounted
 from isthmus.model.assets import AssetKind
 from isthmus.model.estate import Environment
@@ -84,7 +83,7 @@ class Stage:
         sessions = Middleware(SessionMiddleware, secret_key=self.store.keys.derived("session"), same_site="strict")
         routes = mounted(self.desk, lambda: self.now)
         inside = Starlette(routes=routes, middleware=[sessions])
-        protected = asgi_csrf.asgi_csrf(inside, signing_secret="s" * 32, send_csrf_failed=not_ours)
+        protected = asgi_csrf.asgi_csrf(inside, signing_secret="s" * 32)
         return protected
 
     def person(self, name: str) -> Person:

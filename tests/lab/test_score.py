@@ -26,7 +26,7 @@ def incident(*numbers: int, scope: str = "story") -> IncidentRow:
 
 
 def document(*incidents: IncidentRow, seen: int = 8) -> TriageDocument:
-    return TriageDocument("1.0", "", CountsRow(seen, seen, 0, 0), (), (), (), (), incidents)
+    return TriageDocument("1.1", "", CountsRow(seen, seen, 0, 0), (), (), (), (), incidents)
 
 
 def truth(*claims: TruthClaim) -> Truth:

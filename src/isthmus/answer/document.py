@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class CountsRow(msgspec.Struct, frozen=True):
@@ -69,7 +69,7 @@ class AssetRow(msgspec.Struct, frozen=True):
 
 
 class FindingRow(msgspec.Struct, frozen=True):
-    """A finding folded into the incident, and why."""
+    """A finding folded into the incident, and why. `link` is where its platform shows it; empty where it did not say."""
 
     source: str
     source_id: str
@@ -78,6 +78,7 @@ class FindingRow(msgspec.Struct, frozen=True):
     severity: str
     asset: str
     merged_because: str
+    link: str = ""
 
 
 class AttackRow(msgspec.Struct, frozen=True):

@@ -181,6 +181,7 @@ def _member(member: Member) -> FindingRow:
         severity=finding.severity.word,
         asset=finding.asset.id,
         merged_because=member.because,
+        link=finding.link if finding.link.startswith("https://") else "",
     )
 
 

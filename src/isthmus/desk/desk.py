@@ -87,9 +87,15 @@ class Desk:
         return view(stored.incident, stored.revision, stored.merged_into, now, plan_text)
 
     def waiting(self, person: Person, now: datetime) -> list[IncidentView]:
-        """Every incident that waits for an approval."""
-        rows = self.queue(person, {"state": "waiting_for_approval"}, MOST_ROWS)
-        return [self.incident(person, row.id, now) for row in rows]
+        """Every incident that waits for an approval. One somebody changed in the database is set aside and not among them."""
+        found = []
+        for row in self.queue(person, {"state": "waiting_for_approval"}, MOST_ROWS):
+            try:
+                found.append(self.incident(person, row.id, now))
+            except Untrusted:
+                with self.store.writing() as connection:
+                    incidents.park(connection, person.tenant, row.id)
+        return found
 
     def counts(self, person: Person) -> list[dict[str, Any]]:
         """What came in, by instance: seen = stored + duplicate + rejected."""

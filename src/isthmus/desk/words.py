@@ -167,14 +167,14 @@ def _may(person: Person, right: Right) -> None:
 
 
 def _step(incident: Incident, fits: Callable[[Step], bool]) -> tuple[int, Step]:
-    for position, step in enumerate(incident.current.steps or ()):
+    for position, step in enumerate(incident.steps):
         if fits(step):
             return position, step
     raise Refused("this incident asks for nothing with that plan hash; it may have changed since you looked")
 
 
 def _placed(incident: Incident, ability: str, target: str) -> tuple[int, Step]:
-    for position, step in enumerate(incident.current.steps or ()):
+    for position, step in enumerate(incident.steps):
         if (step.action.ability, step.action.target) == (ability, target) and step.in_place:
             return position, step
     raise Refused(f"no {printable(ability[:64])} of ours is in place on {printable(target[:200])}")

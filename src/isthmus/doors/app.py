@@ -76,7 +76,7 @@ def _console(desk: Desk, clock: Callable[[], datetime], limits: Limits) -> ASGIA
             cookie_samesite="Strict",
             send_csrf_failed=_forged,
         )
-        bound: dict[str, Any] = {"max_age": _SESSION_SECONDS, "same_site": "strict", "https_only": https}
+        bound: dict[str, Any] = {"max_age": _SESSION_SECONDS, "same_site": "lax", "https_only": https}
         return Forms(SessionMiddleware(forms, keys.derived("session"), **bound), limits)
 
     secure, plain = guarded(True), guarded(False)

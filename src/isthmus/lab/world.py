@@ -56,11 +56,10 @@ class World:
         self._renamed: Callable[[str], str] = str
 
     def __enter__(self) -> Self:
-        try:
+        with ExitStack() as starting:
+            starting.callback(self._running.close)
             self._start()
-        except BaseException:
-            self._running.close()
-            raise
+            starting.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -89,7 +88,8 @@ class World:
         origin = self.town.serve(self.simulated[name].app, self.faults[name])
         config = self.simulated[name].config(origin, self._kept)
         if name == PULLED:
-            config["lookback_hours"] = 48
+            # The day is replayed in seconds with the times it had; a pull has to look back over all of it.
+            config |= {"lookback_hours": 48, "overlap_minutes": 1_440}
         self.instances[f"{name}-main"] = {"connector": name, "config": config}
 
     def _kept(self, name: str, value: str) -> str:
@@ -107,7 +107,7 @@ class World:
             "data": str(data.resolve()),
             "authority": str(self.town.authority.resolve()),
             "server": {"port": 0, "url": ""},
-            "clocks": {"pull_seconds": 2, "approve_minutes": 720, "execute_minutes": 60},
+            "clocks": {"pull_seconds": 5, "approve_minutes": 720, "execute_minutes": 60},
         }
         path = self._folder / "isthmus.yaml"
         path.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")

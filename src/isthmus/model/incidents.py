@@ -98,10 +98,12 @@ class Incident:
         return replace(self, rounds=(*self.rounds[:-1], current))
 
     def with_step(self, position: int, step: Step) -> Incident:
-        """The same incident with one step of its last round further on."""
-        steps = list(self.current.steps or ())
+        """The same incident with one of its `steps` further on, in the round they stand in."""
+        number = next(number for number in range(len(self.rounds) - 1, -1, -1) if self.rounds[number].steps is not None)
+        steps = list(self.rounds[number].steps or ())
         steps[position] = step
-        return self.with_round(replace(self.current, steps=tuple(steps)))
+        changed = replace(self.rounds[number], steps=tuple(steps))
+        return replace(self, rounds=(*self.rounds[:number], changed, *self.rounds[number + 1 :]))
 
     def reopened(self, because: str, at: datetime, requester: str = "isthmus") -> Incident:
         """A new round on top of the old ones."""

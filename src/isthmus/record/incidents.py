@@ -114,9 +114,14 @@ def next_wake(connection: Connection) -> str:
 
 
 def queue(connection: Connection, tenant: str, wanted: Mapping[str, str], limit: int, offset: int) -> list[Row[Any]]:
-    """Rows of the queue, gravest first: id, state, priority, score, title, assignee, times. `wanted` are exact filters."""
+    """Rows of the queue, gravest first: id, state, priority, score, title, assignee, times. `wanted` are exact filters.
+
+    Merged incidents come only when their state is asked for.
+    """
     shown = ("id", "state", "priority", "score", "title", "assignee", "opened_at", "changed_at", "merged_into")
     filters = [INCIDENTS.c[name] == value for name, value in wanted.items()]
+    if "state" not in wanted:
+        filters.append(INCIDENTS.c.merged_into == "")
     rows = select(*(INCIDENTS.c[name] for name in shown)).where(INCIDENTS.c.tenant == tenant, *filters)
     ordered = rows.order_by(INCIDENTS.c.score.desc(), INCIDENTS.c.id).limit(limit).offset(offset)
     return list(connection.execute(ordered).all())

@@ -23,7 +23,6 @@ from isthmus.record.store import moment_of, text_of
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
 _KEY = re.compile(r"isk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
-_NOBODYS = Refused("this key is not known, has expired, or was revoked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,11 @@ class KeyRow:
     person: str
     expires_at: datetime | None
     revoked: bool
+
+
+def _nobodys() -> Refused:
+    """Always the same words; a new error each time, since an error keeps the frames it was raised in."""
+    return Refused("this key is not known, has expired, or was revoked")
 
 
 def put(connection: Connection, keys: Keys, person: Person, now: datetime, by: str) -> None:
@@ -101,7 +105,7 @@ def owner(connection: Connection, keys: Keys, presented: str, now: datetime) -> 
     found = _KEY.fullmatch(presented)
     row = None if found is None else connection.execute(select(KEYS).where(KEYS.c.id == found[1])).first()
     if found is None or row is None or not hmac.compare_digest(row.hash, hashlib.sha256(found[2].encode()).digest()):
-        raise _NOBODYS
+        raise _nobodys()
     return row.id, _holder(connection, keys, row, now)
 
 
@@ -109,7 +113,7 @@ def holder(connection: Connection, keys: Keys, key_id: str, now: datetime) -> Pe
     """Whose key this is, for somebody who showed it before (a session). Raises `Refused` as `owner` does."""
     row = connection.execute(select(KEYS).where(KEYS.c.id == key_id)).first()
     if row is None:
-        raise _NOBODYS
+        raise _nobodys()
     return _holder(connection, keys, row, now)
 
 
@@ -117,10 +121,10 @@ def _holder(connection: Connection, keys: Keys, row: Row[Any], now: datetime) ->
     sealed = _seal(keys, row.id, row.tenant, row.person, row.hash, row.expires_at, row.revoked_at)
     expires = moment_of(row.expires_at)
     if not hmac.compare_digest(row.seal, sealed) or row.revoked_at or (expires is not None and now >= expires):
-        raise _NOBODYS
+        raise _nobodys()
     person = register(connection, keys, row.tenant).get(row.person)
     if person is None or not person.active:
-        raise _NOBODYS
+        raise _nobodys()
     return person
 
 

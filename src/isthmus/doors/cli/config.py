@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import typer
 from rich.console import Console
@@ -22,11 +23,14 @@ from isthmus.doors.cli.screen import CodedGroup, columns, screen, warn
 from isthmus.model.errors import IsthmusError, Refused, Untrusted
 from isthmus.model.estate import Environment
 from isthmus.settings import Loaded
+from isthmus.wire.http import WireOutward
 from isthmus.wire.secrets import resolve
 
 app = typer.Typer(cls=CodedGroup, help="The settings.", no_args_is_help=True)
 
-_LISTED = 5
+_SHORTEST = 5
+Part = tuple[tuple[str, ...], Callable[[], object]]
+"""A key of the settings, and what raises when something is wrong with what it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +60,38 @@ def check(config: Config = None) -> None:
 
 def look(loaded: Loaded, now: Callable[[], datetime]) -> Looked:
     """Check settings that could be read."""
-    wrong = list(_served(loaded))
+    wrong = [*_served(loaded), *_tried(loaded, _files(loaded, now))]
     try:
         checked = assembly.check(loaded, now)
     except IsthmusError as error:
-        return Looked(None, (*wrong, *(list(_parts(loaded, now)) or [str(error)])), ())
+        wrong += _tried(loaded, _named(loaded, now))
+        return Looked(None, tuple(wrong or [str(error)]), ())
     return Looked(checked, tuple(wrong), tuple(_warnings(checked)))
 
 
-def _parts(loaded: Loaded, now: Callable[[], datetime]) -> Iterator[str]:
-    """Every part by itself, as the first that is wrong would hide the others."""
-    asked: list[tuple[tuple[str, ...], Callable[[], object]]] = []
-    named, guard = loaded.at(loaded.settings.policy), loaded.at(loaded.settings.guard)
-    if named is not None:
-        asked.append((("policy",), lambda: bundles.load(named)))
+def _files(loaded: Loaded, now: Callable[[], datetime]) -> Iterator[Part]:
+    """What is cheap to look at, and may be wrong though nothing uses it yet."""
+    guard, authority = loaded.at(loaded.settings.guard), loaded.at(loaded.settings.authority)
     if guard is not None:
-        asked.append((("guard",), lambda: guard_config.load(guard)))
+        yield ("guard",), lambda: guard_config.load(guard)
+    if authority is not None:
+        yield ("authority",), lambda: WireOutward(now, authority)
+
+
+def _named(loaded: Loaded, now: Callable[[], datetime]) -> Iterator[Part]:
+    """Policy and instances, each by itself: the first that is wrong would hide the others."""
+    named = loaded.at(loaded.settings.policy)
+    if named is not None:
+        yield ("policy",), lambda: bundles.load(named)
+    rest = replace(loaded, settings=loaded.settings.model_copy(update={"authority": None}))
     for name in loaded.settings.instances:
-        asked.append((("instances", name), lambda name=name: assembly.check(given.only(loaded, name), now)))  # type: ignore[misc]
-    for key, tried in asked:
+        yield ("instances", name), partial(assembly.check, given.only(rest, name), now)
+
+
+def _tried(loaded: Loaded, parts: Iterator[Part]) -> Iterator[str]:
+    for key, part in parts:
         try:
-            tried()
+            part()
         except IsthmusError as error:
             yield from _placed(loaded, key, str(error))
 
@@ -121,8 +136,11 @@ def _holding(loaded: Loaded, key: tuple[str, ...], line: str) -> tuple[str, ...]
     """The key under this one whose value the error speaks of, such as a secret's reference."""
     if key[0] != "instances":
         return key
-    values = loaded.settings.instances[key[1]].config
-    return next((path for path, value in _texts(values, (*key, "config")) if len(value) > _LISTED and value in line), key)
+    given_here = loaded.settings.instances[key[1]]
+    if line.startswith(f"{given_here.connector}: "):
+        return *key, "connector"
+    texts = _texts(given_here.config, (*key, "config"))
+    return next((path for path, value in texts if len(value) > _SHORTEST and value in line), key)
 
 
 def _texts(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -171,7 +189,7 @@ def told(checked: Checked, warnings: tuple[str, ...], console: Console) -> None:
     """What the settings come to, and what is probably not meant."""
     settings, guard = checked.loaded.settings, checked.guard
     console.print("The settings are sound.", style="bold")
-    console.print(f"data: {assembly.data_folder(checked.loaded)}", soft_wrap=True)
+    console.print(f"data: {assembly.data_folder(checked.loaded).resolve()}", soft_wrap=True)
     console.print(f"policy: {policy.standing(checked.loaded, checked.bundle).told}", soft_wrap=True)
     console.print(
         f"  {checked.bundle.name}: sha256 {checked.bundle.digest}, {len(checked.bundle.rules)} policies", soft_wrap=True

@@ -41,7 +41,7 @@ _MARK = "made-by-isthmus-demo"
 
 
 def demo(
-    seed: Annotated[int, typer.Option(help="Another seed is another company on another day.")] = 8,
+    seed: Annotated[int, typer.Option(help="Another seed is another company on another day.")] = 20,
     size: Annotated[lab_command.Size, typer.Option(help="How big the company is.")] = lab_command.Size.SMALL,
     out: Annotated[Path, typer.Option(help="Where settings, database and certificates go. Emptied first.")] = Path("out/demo"),
     once: Annotated[bool, typer.Option("--once", help="Exit when the story is told; else stay up and say where.")] = False,
@@ -147,12 +147,13 @@ class _Story:
 
     def _settled(self, progress: Progress, task: Any) -> None:
         """Until every platform has been pulled, nothing waits to be read, and no incident is under way."""
-        deadline, quiet = time.monotonic() + _PATIENCE, 0
+        deadline, quiet, told = time.monotonic() + _PATIENCE, 0, self._clock()
         while quiet < 3:
             if time.monotonic() > deadline:
                 raise IsthmusError("the day was not done within five minutes")
             time.sleep(0.5)
-            busy = self._service.house.work.busy(self._clock())
+            pulled = all(datetime.fromisoformat(one["at"]) > told for one in self._ask("/v1/pulls")["pulls"] if one["at"])
+            busy = not pulled or self._service.house.work.busy(self._clock())
             states = self._ask("/v1/counts")["states"]
             total = sum(states.values())
             progress.update(task, completed=total - states.get("new", 0) - states.get("working", 0), total=total)
@@ -173,6 +174,19 @@ class _Story:
         for one in self._ask("/v1/incidents?limit=12")["incidents"]:
             table.add_row(str(one["score"]), one["priority"], one["state"].replace("_", " "), one["title"][:90])
         self._console.print(table)
+        self._truth()
+
+    def _truth(self) -> None:
+        """Where each attack of the day stands in the queue; only the lab knows, the service never saw it."""
+        ranked = [one["id"] for one in self._ask("/v1/incidents?limit=100")["incidents"] if not one["merged_into"]]
+        told = [self._ask(f"/v1/incidents/{name}")["report"] or {"findings": []} for name in ranked]
+        held = [{(one["source"], one["source_id"].split("/")[0]) for one in report["findings"]} for report in told]
+        self._console.print("\nWhat really happened, and where it stands in the queue:", style="bold")
+        for story in self._world.day.truth.of_role("attack"):
+            keys = {one.key for one in self._world.day.truth.claims if one.story == story.id and one.role == "attack"}
+            places = [number for number, seen in enumerate(held, 1) if seen & keys]
+            rank = f"rank {places[0]}" if places else "not told by these platforms"
+            self._console.print(f"  {rank}: {story.what}", markup=False)
 
     def _steps(self, state: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         rows = self._ask(f"/v1/incidents?state={state}")["incidents"]

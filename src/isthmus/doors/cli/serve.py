@@ -60,7 +60,7 @@ def _say(service: Running, checked: Checked, console: Console) -> None:
     house, loaded = service.house, checked.loaded
     reached = loaded.settings.server.url
     console.print(f"Isthmus answers at {service.url}{f' ({reached})' if reached else ''}", style="bold", soft_wrap=True)
-    console.print(f"data: {assembly.data_folder(loaded)}", soft_wrap=True)
+    console.print(f"data: {assembly.data_folder(loaded).resolve()}", soft_wrap=True)
     stands = policy.Standing(house.wanted, loaded.settings.policy is not None, house.grant)
     console.print(f"policy: {stands.told}", soft_wrap=True)
     if stands.named and stands.grant is None:

@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.types import Message, Scope, Send
 
 from isthmus.answer.templates import rendered as drawn
 from isthmus.doors.console import session
@@ -80,18 +79,6 @@ def sentence(error: IsthmusError) -> str:
     """The text of an error as a sentence."""
     text = str(error).strip() or "something went wrong"
     return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
-
-
-async def not_ours(scope: Scope, send: Send, message_id: object) -> None:
-    """For asgi-csrf's `send_csrf_failed`: its refusal in our words and with our headers. It comes before any session."""
-    del message_id
-    headers = {**HEADERS, "content-type": "text/plain; charset=utf-8"}
-    answer = Response(session.NOT_OURS, session.FORBIDDEN, headers)
-    await answer(scope, _nothing_more, send)
-
-
-async def _nothing_more() -> Message:
-    return {"type": "http.disconnect"}
 
 
 async def style(request: Request) -> Response:
