@@ -22,6 +22,7 @@ from typing import Any
 # Run as a file, and yet several files: the checkout is where they are found.
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from bench.kills_choice import chosen, twice
 from bench.kills_lane import Lanes, Result
 from bench.kills_life import warm
 from bench.kills_plants import PLANTS
@@ -39,27 +40,6 @@ def options(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--lanes", type=int, default=2, help="worlds side by side")
     parser.add_argument("--plant", choices=[*PLANTS, "all"], help="plant a bug; the run must then fail")
     return parser.parse_args(given)
-
-
-def chosen(names: Sequence[str], sample: int, rng: random.Random) -> list[int]:
-    """Numbers of boundaries in a random order: with a sample one of every kind first, as far as it reaches."""
-    numbers = rng.sample(range(1, len(names) + 1), len(names))
-    seen: set[str] = set()
-    first = [number for number in numbers if names[number - 1] not in seen and not seen.add(names[number - 1])]  # type: ignore[func-returns-value]
-    ordered = first + [number for number in numbers if number not in set(first)]
-    return ordered[: sample or len(ordered)]
-
-
-def tried(names: Sequence[str], plant: str, rng: random.Random) -> list[int]:
-    """One boundary of every kind, those where this bug is looked for first."""
-    where, kinds = PLANTS[plant].where, len(set(names))
-    return sorted(chosen(names, kinds, rng), key=lambda number: not any(word in names[number - 1] for word in where))
-
-
-def twice(names: Sequence[str], number: int, rng: random.Random) -> list[tuple[int, ...]]:
-    """Kills of two lives: anywhere in the first, anywhere in what is about left for the second."""
-    firsts = [rng.randint(1, len(names)) for _ in range(number)]
-    return [(first, rng.randint(1, len(names) - first + 20)) for first in firsts]
 
 
 def told(results: Iterator[Result], total: int, began: float) -> Iterator[Result]:
@@ -111,13 +91,11 @@ def killed(lanes: Lanes, asked: argparse.Namespace, names: Sequence[str], clean:
     return wrong
 
 
-def planted(lanes: Lanes, asked: argparse.Namespace, names: Sequence[str], clean: dict[str, Any]) -> int:
+def planted(lanes: Lanes, asked: argparse.Namespace, clean: dict[str, Any]) -> int:
     """Each bug until it is seen; the number of bugs that were not. Failing on a bug is what is hoped for."""
     wanted = list(PLANTS) if asked.plant == "all" else [asked.plant]
-    tasks: list[dict[str, Any]] = []
-    for name in wanted:
-        tries = tried(names, name, random.Random(asked.seed))[: asked.sample or None]
-        tasks.append({"plant": name, "tries": tries, "clean": clean["state"], "fine": asked.fine})
+    given = {"seed": asked.seed, "most": asked.sample, "clean": clean["state"], "fine": asked.fine}
+    tasks = [{"plant": name, **given} for name in wanted]
     missed = 0
     for one in lanes.done(tasks):
         missed += not one.problems
@@ -142,7 +120,7 @@ def main(given: Sequence[str]) -> int:
             return 1
         clean = {"state": first.state, "whole": (first.cases, first.effects)}
         if asked.plant:
-            missed = planted(lanes, asked, first.passed, clean)
+            missed = planted(lanes, asked, clean)
             return int(bool(missed) if asked.plant == "all" else not missed)
         return int(killed(lanes, asked, first.passed, clean) > 0)
 

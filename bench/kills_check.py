@@ -22,6 +22,8 @@ from isthmus.record import keys as own_keys
 from isthmus.record.checkpoints import Signer
 
 GROUP = "isthmus-isolation"
+TAKEN_BACK = frozenset({"dev"})
+_ENDS = {"dev": "undone", "prod": "done"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,32 +144,41 @@ def _cases(scene: Scene, found: Found) -> Iterator[str]:
     notes = Counter((row["element_id"], row["value"]) for row in scene.snow.rows("sys_journal_field"))
     yield from (f"a note was written {number} times: {note[1][:80]!r}" for note, number in notes.items() if number != 1)
     texts = "\n".join(row["description"] for row in rows if row["active"] == "true")
-    for host in scene.hosts.values():
-        if f"aws.isolate_instance on {host.instance}: done" not in texts:
-            yield f"no case says that {host.instance} was isolated"
+    for name, host in scene.hosts.items():
+        if f"aws.isolate_instance on {host.instance}: {_ENDS[name]}" not in texts:
+            yield f"no case tells how the isolation of {host.instance} ended"
 
 
 def _effects(outside: Outside, found: Found) -> Iterator[str]:
-    """The right interfaces moved once each, the group made once in each VPC, and nothing else touched."""
-    made = Counter((one.action, one.subject) for one in outside.scene.effects if one.system == "aws")
+    """Every interface moved once, and back once where it was taken back; one group in each VPC; nothing else touched."""
+    made = Counter((one.action, one.subject, one.group) for one in outside.scene.effects if one.system == "aws")
     found.effects = sum(made.values())
-    allowed: set[tuple[str, str]] = set()
-    for host in outside.scene.hosts.values():
-        once = [("ModifyNetworkInterfaceAttribute", one) for one in host.interfaces] + [("CreateSecurityGroup", host.vpc)]
-        allowed.update(once)
-        yield from (
-            f"{action} on {subject}: {made[action, subject]} times" for action, subject in once if made[action, subject] != 1
-        )
-        yield from _stands(outside, host)
-    revoked = [one for one in made if one[0] == "RevokeSecurityGroupEgress"]
-    if len(revoked) != len(outside.scene.hosts) or any(made[one] != 1 for one in revoked):
-        yield f"the isolation groups were emptied {[made[one] for one in revoked]} times"
-    yield from (f"unasked: {action} on {subject}" for action, subject in made.keys() - allowed - set(revoked))
+    found.state["effects outside"] = sorted(one[0] for one in made.elements())
+    left = dict(made)
+    for name, host in outside.scene.hosts.items():
+        yield from _moves(host, name in TAKEN_BACK, left)
+        if left.pop(("CreateSecurityGroup", host.vpc, ""), 0) != 1:
+            yield f"the isolation group of {host.vpc} was not made once"
+        yield from _stands(outside, host, name in TAKEN_BACK)
+    emptied = [left.pop(one) for one in list(left) if one[0] == "RevokeSecurityGroupEgress"]
+    if emptied != [1] * len(outside.scene.hosts):
+        yield f"the isolation groups were emptied {emptied} times"
+    yield from (f"unasked, {number} times: {action} on {subject}" for (action, subject, _), number in left.items())
 
 
-def _stands(outside: Outside, host: Host) -> Iterator[str]:
+def _moves(host: Host, back: bool, left: dict[tuple[str, str, str], int]) -> Iterator[str]:
+    """Takes the moves of this host's interfaces out of what is left to explain."""
+    for own in host.interfaces:
+        found = [one for one in left if one[:2] == ("ModifyNetworkInterfaceAttribute", own)]
+        home = sum(left[one] for one in found if one[2] == host.group)
+        away = sum(left.pop(one) for one in found) - home
+        if (away, home) != (1, int(back)):
+            yield f"{own} of {host.instance} was isolated {away} times and put back {home} times"
+
+
+def _stands(outside: Outside, host: Host, back: bool) -> Iterator[str]:
     groups = outside.groups(host)
-    wanted = {**{one: [GROUP] for one in host.interfaces}, **{one: ["web"] for one in host.beside}}
+    wanted = {**{one: ["web"] for one in host.beside}, **{one: ["web"] if back else [GROUP] for one in host.interfaces}}
     if groups != wanted:
         yield f"{host.instance} and its neighbour are in {sorted(groups.items())}"
 
@@ -175,10 +186,9 @@ def _stands(outside: Outside, host: Host) -> Iterator[str]:
 def _intended(scene: Scene, entries: list[Entry]) -> Iterator[str]:
     """Before every change outside, the ledger on disk already held the intent to make it."""
     intents = [one for one in entries if one.event == "step.intent"]
+    said = [one for one in entries if one.event in {"step.intent", "undo.ordered"}]
     for effect in scene.effects:
-        if effect.system in {"aws", "servicenow"} and not any(
-            one.index < effect.ledger and _speaks_of(scene, one, effect) for one in intents
-        ):
+        if not any(one.index < effect.ledger and _speaks_of(scene, one, effect) for one in said):
             yield f"{effect.action} on {effect.subject} had no intent before it"
     puts = Counter(one.subject for one in scene.effects if one.system == "servicenow")
     meant = Counter(one.body["target"].split("/", 1)[1] for one in intents if one.body["ability"].startswith("case."))
@@ -187,11 +197,15 @@ def _intended(scene: Scene, entries: list[Entry]) -> Iterator[str]:
 
 def _speaks_of(scene: Scene, intent: Entry, effect: Effect) -> bool:
     target, ability = intent.body["target"], intent.body["ability"]
+    if intent.event == "undo.ordered":
+        return any((target, effect.group) == (one.instance, one.group) for one in scene.hosts.values())
     if effect.system == "servicenow":
         return bool(ability.startswith("case.") and target.endswith(effect.subject))
     if ability != "aws.isolate_instance":
         return False
     host = next((one for one in scene.hosts.values() if target.endswith(one.instance)), None)
+    if host is not None and effect.group == host.group:
+        return False
     # A group is named by an id of its own; that its VPC is one of ours is checked with the effects.
     return host is not None and (effect.subject in {*host.interfaces, host.vpc} or effect.subject.startswith("sg-"))
 
@@ -202,9 +216,10 @@ def _said_once(scene: Scene, entries: list[Entry]) -> Iterator[str]:
         own = [one for one in entries if one.body.get("ability") == "aws.isolate_instance"]
         own = [one for one in own if one.body["target"].endswith(host.instance)]
         intents = [one for one in own if one.event == "step.intent"]
-        ends = [one for one in own if one.event in {"step.outcome", "step.lease_until"} and one.body["result"] == "done"]
-        if (len(intents), len(ends)) != (1, 1):
-            yield f"{name}: {len(intents)} intents and {len(ends)} outcomes"
+        ends = [one for one in own if one.event == "step.outcome" and one.body["result"] == "done"]
+        undone = [one for one in own if one.event == "step.undone" and one.body["undone"] == "undone"]
+        if (len(intents), len(ends), len(undone)) != (1, 1, int(name in TAKEN_BACK)):
+            yield f"{name}: {len(intents)} intents, {len(ends)} outcomes, {len(undone)} undone"
         said = [one for one in entries if one.event == "approval.granted" and one.subject in {each.subject for each in intents}]
         if len(said) != (name == "prod"):
             yield f"{name}: {len(said)} approvals on record"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import queue
+import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench.kills_check import Found, check
+from bench.kills_choice import tried
 from bench.kills_life import Life, Zygote
 from bench.kills_noting import Scene
-from bench.kills_outside import NOW, Outside
+from bench.kills_outside import DEV, NOW, Outside
+from bench.kills_plants import PLANTS
 
 _BETWEEN_LIVES = timedelta(minutes=5)
 _FORGET_AFTER = 60
@@ -83,19 +86,20 @@ def _lane(folder: Path, tasks: Any, results: Any) -> None:
         for number, task in enumerate(iter(tasks.get, None), 1):
             if number % _FORGET_AFTER == 0:
                 outside.forget()
-            results.put(_hunted(outside, zygote, task) if "tries" in task else run(outside, zygote, **task))
+            results.put(_hunted(outside, zygote, task) if "most" in task else run(outside, zygote, **task))
     zygote.close()
 
 
 def _hunted(outside: Outside, zygote: Zygote, task: dict[str, Any]) -> Result:
-    """A planted bug: without any kill, then boundary by boundary, until it is seen."""
+    """A planted bug: without any kill, then boundary by boundary of what it passes itself, until it is seen."""
     given = {name: task[name] for name in ("plant", "clean", "fine")}
-    result = Result()
-    for number, kills in enumerate([(), *((one,) for one in task["tries"])], 1):
-        result = run(outside, zygote, kills, **given)
-        result.runs = number
+    result = run(outside, zygote, (), **given)
+    tries = tried(result.passed, PLANTS[task["plant"]].where, random.Random(task["seed"]))[: task["most"] or None]
+    for number, fatal in enumerate(tries, 2):
         if result.problems:
             break
+        result = run(outside, zygote, (fatal,), **given)
+        result.runs = number
     return result
 
 
@@ -140,7 +144,8 @@ def _lived(life: Life, scene: Scene) -> None:
             scene.taken.add(number)
     if life.ask("work") is None or not _agreed(life, scene) or life.ask("work") is None:
         return
-    life.ask("end")
+    if _taken_back(life, scene) and life.ask("work") is not None:
+        life.ask("end")
 
 
 def _agreed(life: Life, scene: Scene) -> bool:
@@ -155,3 +160,17 @@ def _agreed(life: Life, scene: Scene) -> bool:
                 raise RuntimeError(f"a yes was not taken: {said}")
             scene.agreed.add(plan_hash)
     return waiting is not None
+
+
+def _taken_back(life: Life, scene: Scene) -> bool:
+    """Ben takes back what was done in development. False when the life ended under it."""
+    placed = life.ask("contained", account=DEV.id)
+    for incident, ability, target in placed or ():
+        if target not in scene.ordered:
+            said = life.ask("undo", incident=incident, ability=ability, target=target)
+            if said is None:
+                return False
+            if said and "undone already" not in said:
+                raise RuntimeError(f"an undo was not taken: {said}")
+            scene.ordered.add(target)
+    return placed is not None

@@ -194,6 +194,21 @@ class _Living:
         views = self._house.desk.waiting(ADA, self._now)
         return [[view.id, step.plan_hash, step.handle] for view in views for step in view.steps if step.waiting]
 
+    async def contained(self, account: str) -> list[list[str]]:
+        """Incident, ability and target of every containment in place in this account."""
+        rows = self._house.desk.queue(BEN, {})
+        views = [self._house.desk.incident(BEN, row.id, self._now) for row in rows]
+        steps = [(view.id, step) for view in views for step in view.steps if step.in_place and f":{account}/" in step.handle]
+        return [[name, step.ability, step.target] for name, step in steps]
+
+    async def undo(self, incident: str, ability: str, target: str) -> str:
+        """Ben's order to take a containment back; what he is told instead when there is nothing to order."""
+        try:
+            self._house.desk.words.order_undo(BEN, incident, ability, target, "the drill is over", self._now)
+        except Refused as error:
+            return str(error)
+        return ""
+
     async def approve(self, incident: str, plan_hash: str) -> str:
         """Ada's yes; what she is told instead when it does not count."""
         try:

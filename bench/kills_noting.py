@@ -17,12 +17,13 @@ _READS = ("Describe", "Get", "List", "AssumeRole")
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A change somebody made to us: where, what, on what, and how many entries the ledger had before."""
+    """A change somebody made to us: where, what, on what, how many entries the ledger had before, and to which group."""
 
     system: str
     action: str
     subject: str
     ledger: int
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,15 @@ class Delivery:
 
 @dataclass
 class Host:
-    """An instance with two interfaces in a VPC of its own, and another one beside it that nobody may touch."""
+    """An instance with two interfaces in a VPC of its own, and another one beside it that nobody may touch.
+
+    `group` is the one all of them are in at first.
+    """
 
     account: str
     instance: str
     vpc: str
+    group: str
     interfaces: tuple[str, ...]
     beside: tuple[str, ...]
 
@@ -50,8 +55,8 @@ class Host:
 class Scene:
     """One fresh world: what exists, what will be told, and what was seen to happen.
 
-    `taken` are the deliveries that were answered 202, `agreed` the plan hashes a person said yes to and was told so: neither
-    is said a second time.
+    `taken` are the deliveries that were answered 202, `agreed` the plan hashes a person said yes to, `ordered` the
+    containments a person wanted taken back, each as far as they were told that it was taken: none is said a second time.
     """
 
     data: Path
@@ -62,6 +67,7 @@ class Scene:
     snow: Any
     taken: set[int] = field(default_factory=set)
     agreed: set[str] = field(default_factory=set)
+    ordered: set[str] = field(default_factory=set)
     effects: list[Effect] = field(default_factory=list)
 
     def entries(self) -> int:

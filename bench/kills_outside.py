@@ -94,7 +94,7 @@ class Outside:
         names = ("NetworkInterfaceId", "GroupId", "VpcId")
         subject = next((said[name] for name in names if name in said), "?")
         action = said.get("Action", "?") if status < 300 else f"refused {said.get('Action', '?')}"
-        self.scene.effects.append(Effect("aws", action, subject, before))
+        self.scene.effects.append(Effect("aws", action, subject, before, said.get("SecurityGroupId.1", "")))
 
     def _prepared(self) -> Path:
         """An installation as it is before anything happens: people, and the policy put into force."""
@@ -143,7 +143,7 @@ class Outside:
         given = {"ImageId": "ami-12c6146b", "InstanceType": "t3.medium", "NetworkInterfaces": cards}
         made = ec2.run_instances(MinCount=2, MaxCount=2, **given)["Instances"]
         one, other = [(each["InstanceId"], [card["NetworkInterfaceId"] for card in each["NetworkInterfaces"]]) for each in made]
-        return Host(home.id, one[0], vpc, tuple(one[1]), tuple(other[1]))
+        return Host(home.id, one[0], vpc, group, tuple(one[1]), tuple(other[1]))
 
     def _settings(self, instances: dict[str, Any]) -> None:
         accounts = {

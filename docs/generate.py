@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
+import of_api
 import of_connectors
 import typer
 from pydantic import BaseModel
@@ -24,7 +25,9 @@ MADE = "<!-- Made by docs/generate.py from the code; edit the code. -->\n"
 
 
 def _type(kind: Any) -> str:
-    name = str(kind).replace("isthmus.answer.document.", "").replace("typing.", "")
+    name = str(kind).replace("typing.", "")
+    for room in ("answer.document.", "answer.incident_view.", "doors.api.answers."):
+        name = name.replace(f"isthmus.{room}", "")
     return (
         name.removeprefix("<class '").removesuffix("'>").replace("tuple[", "list of ").replace(", ...]", "").replace("|", "or")
     )
@@ -162,6 +165,7 @@ def pages() -> dict[Path, str]:
         DOCS / "reference" / "commands.md": cli_page(),
         DOCS / "reference" / "abilities.md": abilities_page(),
         DOCS / "reference" / "connectors.md": of_connectors.every(MADE),
+        DOCS / "reference" / "api.md": of_api.page(MADE, _structs, _type),
     }
     how_to = DOCS / "how-to" / "connectors"
     return made | {how_to / f"{one.name}.md": of_connectors.page(one, MADE, _settings_of) for one in assembly.catalogue()}

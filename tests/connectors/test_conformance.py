@@ -1,18 +1,41 @@
-"""Every connector, every promise. A new folder is found by itself."""
+"""Every connector, every promise. A new folder is found by itself, and owes what the roles it plays owe."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from tests.connectors.stage import Stage
 
 from isthmus.assembly import catalogue
 from isthmus.contracts.checks import PROMISES, fits, samples
 from isthmus.contracts.connector import Connector
+from isthmus.contracts.promises import Promise, owed
+from isthmus.lab.servers import Town
+
+OWED = [(one, role, promise) for one in catalogue() for role, promise in owed(one)]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Town(tmp_path_factory.mktemp("town")) as town:
+        stage = Stage(town)
+        yield stage
+        stage.close()
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
 @pytest.mark.parametrize("connector", catalogue(), ids=lambda connector: connector.name)
 def test_promise(connector: Connector, promise: Callable[[Connector], None]) -> None:
     promise(connector)
+
+
+@pytest.mark.parametrize(
+    ("connector", "role", "promise"), OWED, ids=[f"{one.name}-{role}-{promise.__name__}" for one, role, promise in OWED]
+)
+def test_promise_of_a_role(stage: Stage, tmp_path: Path, connector: Connector, role: str, promise: Promise) -> None:
+    with stage.rig(connector, tmp_path) as rig:
+        asyncio.run(promise(rig, role))
 
 
 @pytest.mark.parametrize("connector", catalogue(), ids=lambda connector: connector.name)

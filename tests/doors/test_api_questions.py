@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 from tests.doors.asking import PLACE, UNTIL, Asked, fresh, said
-from tests.doors.standing import Standing, furnished
+from tests.doors.standing import NOW, Standing, furnished
 
+from isthmus.desk.saving import save
 from isthmus.doors.limits import Limits
 from isthmus.record import ledger
 from isthmus.record.checkpoints import Signer
+from isthmus.record.incidents import NEW, Stored
 from isthmus.record.schema import INCIDENTS
 
 
@@ -116,6 +119,9 @@ def test_the_queue_is_filtered_paged_and_strict(own: Standing) -> None:
     ask("POST", f"/v1/incidents/{names[0]}/assign", own.keys["analyst"], json={"to": "analyst"})
     assert [one["id"] for one in ask("GET", "/v1/incidents?assignee=analyst", key).json()["incidents"]] == [names[0]]
     assert ask("GET", "/v1/incidents?state=resolved", key).json()["incidents"] == []
+    ask("POST", f"/v1/incidents/{names[1]}/merge", own.keys["analyst"], json={"other": names[2], "reason": "one story"})
+    assert names[2] not in ask("GET", "/v1/incidents", key).text
+    assert [one["id"] for one in ask("GET", "/v1/incidents?state=merged", key).json()["incidents"]] == [names[2]]
     for query in ("sate=new", "state=nonsense", "limit=0", "limit=501", "offset=-1", "limit=x", "priority=" + "x" * 17):
         assert ask("GET", f"/v1/incidents?{query}", key).status_code == 422, query
 
@@ -142,6 +148,17 @@ def test_the_record_of_an_incident_is_its_own_and_newest_first(made: Standing) -
     assert ask("GET", address, key).json()["entries"][0]["body"] is None
 
 
+def test_two_tenants_may_have_an_incident_of_one_name_and_each_sees_its_own(made: Standing) -> None:
+    ask, incident, store = Asked(made.app()), fresh(made), made.desk.store
+    theirs = replace(incident, tenant="other", members=())
+    with store.writing() as connection:
+        save(connection, store.keys, Stored(theirs, NEW), NOW, "incident.opened", {"because": "theirs"})
+    ask("POST", f"/v1/incidents/{incident.id}/comment", made.keys["analyst"], json={"text": "ours"})
+    shown = {who: ask("GET", f"/v1/incidents/{incident.id}/record", made.keys[who]) for who in ("viewer", "other-viewer")}
+    assert [one["event"] for one in shown["viewer"].json()["entries"]] == ["word.comment", "incident.opened"]
+    assert [one["body"].get("because") for one in shown["other-viewer"].json()["entries"]] == ["theirs"]
+
+
 def test_checking_the_record_says_what_is_wrong_with_it(own: Standing) -> None:
     ask, key = Asked(own.app()), own.keys["admin"]
     with own.desk.store.writing() as connection:
@@ -164,6 +181,7 @@ def test_an_incident_somebody_else_wrote_is_our_trouble(own: Standing) -> None:
     read = ask("GET", f"/v1/incidents/{name}", own.keys["viewer"])
     assert (read.status_code, read.json()["error"]["code"]) == (500, "record")
     assert ask("POST", f"/v1/incidents/{name}/comment", own.keys["analyst"], json={"text": "x"}).status_code == 500
+    assert ask("GET", "/v1/incidents?state=tampered", own.keys["viewer"]).status_code == 200
 
 
 def test_a_slow_or_endless_body_is_given_up(own: Standing) -> None:

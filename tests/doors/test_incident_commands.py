@@ -29,6 +29,8 @@ from isthmus.model.people import Role
 from isthmus.record.incidents import NEW, Stored
 from isthmus.settings import read
 
+KEYS = "access_key_id: 'file:{0}', secret_access_key: 'file:{0}'"
+
 
 @dataclass
 class Service:
@@ -70,7 +72,10 @@ def furnish(folder: Path) -> Standing:
 def served(folder: Path, server: str = "") -> Iterator[tuple[str, Standing]]:
     made = furnish(folder / "data")
     settings = folder / "isthmus.yaml"
-    settings.write_text(f"data: data\nserver: {{port: 0{server}}}\n")
+    (folder / "secret").write_text("open sesame")
+    aws = f"account: '210987654321', endpoint_url: 'http://127.0.0.1:9', {KEYS.format(folder / 'secret')}"
+    text = f"data: data\nserver: {{port: 0{server}}}\ninstances: {{aws: {{connector: aws, config: {{{aws}}}}}}}\n"
+    settings.write_text(text)
     with running(read(settings), clock.now) as service:
         yield service.url, made
 
@@ -253,8 +258,10 @@ def test_without_a_key_or_a_server_it_says_so(service: Service, work: Path) -> N
 
 @pytest.mark.parametrize(
     ("url", "code"),
-    [("http://isthmus.example", 1), ("http://10.0.0.1:8443", 1), ("ftp://127.0.0.1", 2), ("127.0.0.1:8443", 2)]
-    + [("https://a:b@isthmus.example", 2), ("https://isthmus.example/v1", 2), ("https://[", 2), ("http://localhost:0", 2)],
+    [
+        *[("http://isthmus.example", 1), ("http://10.0.0.1:8443", 1), ("ftp://127.0.0.1", 2), ("127.0.0.1:8443", 2)],
+        *[("https://a:b@isthmus.example", 2), ("https://isthmus.example/v1", 2), ("https://[", 2), ("http://localhost:0", 2)],
+    ],
 )
 def test_a_key_does_not_travel_in_the_clear(service: Service, url: str, code: int) -> None:
     assert service.run("viewer", "list", "--server", url).code == code

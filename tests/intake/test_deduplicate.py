@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.telling import NOW, asset, finding
 
-from isthmus.intake.deduplicate import Reducer, reduced, telling
+from isthmus.intake.deduplicate import Reducer, reduced
 from isthmus.intake.normalise import normalise
 from isthmus.model.findings import Finding, Indicator, Kind, Times
 from isthmus.model.outside import Outside
 from isthmus.model.severity import Severity, Status
+from isthmus.model.tellings import telling
 
 tellings = st.builds(
     lambda name, hours, severity, status, title, hint: normalise(

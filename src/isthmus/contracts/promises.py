@@ -6,7 +6,7 @@ roles it plays and from nothing else: there is no list of exemptions. `matrix` w
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import datetime
 from inspect import getdoc
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from isthmus.contracts.rig import Rig
 from isthmus.contracts.wire import Http, Secret
 from isthmus.model.errors import Refused
 
-Promise = Callable[[Rig, str], Awaitable[None]]
+Promise = Callable[[Rig, str], Coroutine[Any, Any, None]]
 
 _SPOKEN: tuple[Promise, ...] = (
     trouble.a_platform_that_is_ill_is_unreachable,

@@ -112,7 +112,7 @@ class Rig(Protocol):
         """Reads these settings as the product reads its file. Raises what the product raises."""
         ...
 
-    def deliver(self, path: str, headers: Mapping[str, str], body: bytes) -> int:
+    async def deliver(self, path: str, headers: Mapping[str, str], body: bytes) -> int:
         """POSTs to our own door at the webhook address of this instance, followed by `path`; returns the status."""
         ...
 

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
-from uuid import UUID
 
-from isthmus.contracts.checks import NOW, Broken, drill, read_all
+from isthmus.contracts.checks import NOW, Broken, drill, fits, read_all, samples
 from isthmus.contracts.rig import Rig, Scene
-from isthmus.contracts.roles import Actuator, Inventory
+from isthmus.contracts.roles import Actuator, Inventory, Refetcher
 from isthmus.model.cases import Case
 from isthmus.model.errors import Refused
 from isthmus.model.findings import Finding, Kind, Times
@@ -22,6 +21,7 @@ from isthmus.model.plans import Action, Preview, Target
 T = TypeVar("T")
 KEY = "default/INC-0123456789abcdef"
 _LONGEST_TEXT = 600
+_FEW = 5
 HOSTILE = (
     "",
     " ",
@@ -69,36 +69,66 @@ def sure(role: T | None) -> T:
     return role
 
 
-def told(source: str, kind: Kind, number: int) -> Finding:
-    """A finding like no other of these: an hour old, on a thing of its own."""
-    one = drill(kind, source)
-    old = one.asset.ids[0]
-    own = replace(one.asset, ids=(old[:-3] + f"{number:03d}", *one.asset.ids[1:]))
-    times = Times(NOW - timedelta(hours=2, seconds=number), NOW - timedelta(hours=1, seconds=number))
-    return replace(one, source_id=str(UUID(int=0x7F0C2D54_0A54_4F0E_9D53_000000000000 + number)), asset=own, times=times)
+class Alerts:
+    """Alerts for a rig's platform, each like no other. `kinds` are those the vendor speaks of."""
 
+    def __init__(self, rig: Rig) -> None:
+        self._rig, self._vendor = rig, rig.connector
+        self.kinds = sorted(self._vendor.simulator.speaks)
+        self._forms = {kind: self._form(kind) for kind in self.kinds}
 
-def hold(rig: Rig, kind: Kind, number: int) -> tuple[str, bool]:
-    """Has the platform know of one more finding: under which id of the source's, and whether its API can be asked for it."""
-    vendor = rig.connector
-    payload = next(iter(vendor.simulator.payloads(told(vendor.name, kind, number))))
-    claim = next(iter(read_all(vendor, payload)))
-    if not isinstance(claim, Finding):
-        raise Broken(f"{vendor.name}: the simulator writes a {kind} that its own source does not read")
-    try:
-        rig.hold(payload, NOW - timedelta(minutes=30, seconds=number))
-    except Refused:
-        return claim.source_id, False
-    return claim.source_id, True
+    def hold(self, kind: Kind, number: int) -> tuple[str, bool]:
+        """Has the platform know of one more: under which id of the source's, and whether it took it.
 
+        The higher the number, below a thousand, the later it came up; all of them within the last half hour.
+        """
+        payload = next(iter(self._vendor.simulator.payloads(self._told(kind, number))))
+        claim = next(iter(read_all(self._vendor, payload)))
+        if not isinstance(claim, Finding):
+            raise Broken(f"{self._vendor.name}: the simulator writes a {kind} that its own source does not read")
+        try:
+            self._rig.hold(payload, NOW - timedelta(seconds=1_100 - number))
+        except Refused:
+            return claim.source_id, False
+        return claim.source_id, True
 
-def held(rig: Rig) -> list[str]:
-    """One alert of every kind the vendor speaks of, by the source's ids; only those its API can be asked for."""
-    told_of = [hold(rig, kind, number) for number, kind in enumerate(sorted(rig.connector.simulator.speaks))]
-    found = [own for own, askable in told_of if askable]
-    if not found:
-        raise Broken(f"{rig.connector.name}: its simulated platform holds none of the alerts its simulator writes")
-    return found
+    async def held(self) -> list[str]:
+        """One alert of every kind, by the source's ids; only those this vendor says it can be asked for by their id."""
+        told_of = [self.hold(kind, number) for number, kind in enumerate(self.kinds)]
+        async with self._rig.connected() as roles:
+            refetcher = sure(roles.refetcher)
+            found = [own for own, held in told_of if await self._askable(refetcher, own) and held]
+        if not found:
+            raise Broken(f"{self._vendor.name}: none of the alerts its simulator writes can be read again")
+        return found
+
+    async def _askable(self, refetcher: Refetcher, own: str) -> bool:
+        """What cannot be asked for is declared in `cannot`, and refused with those words before anything is asked."""
+        begun = self._rig.calls()
+        said = await settled(refetcher.refetch(own))
+        declared = any(why in str(said) for why in self._vendor.cannot.values())
+        if isinstance(said, Refused) and not (declared and self._rig.calls() == begun):
+            raise Broken(f"{self._vendor.name}: {own} is held and not read again, and `cannot` does not say so: {said}")
+        return not isinstance(said, Refused)
+
+    def more(self, turn: int) -> set[str]:
+        """A few more of every kind, later than those of the turn before, by the source's ids."""
+        numbers = [(kind, 200 * turn + 20 * place + number) for place, kind in enumerate(self.kinds) for number in range(_FEW)]
+        return {own for own, held in (self.hold(kind, number) for kind, number in numbers) if held}
+
+    def _told(self, kind: Kind, number: int) -> Finding:
+        """A finding on a thing of its own, under an id of the form the vendor's samples show."""
+        one = drill(kind, self._vendor.name)
+        old = one.asset.ids[0]
+        asset = replace(one.asset, ids=(old[:-3] + f"{number:03d}", *one.asset.ids[1:]))
+        times = Times(NOW - timedelta(seconds=1_800 - number), NOW - timedelta(seconds=1_200 - number))
+        return replace(one, source_id=self._forms[kind][:-3] + f"{number:03d}", asset=asset, times=times)
+
+    def _form(self, kind: Kind) -> str:
+        written = next(iter(self._vendor.simulator.payloads(drill(kind, self._vendor.name))))
+        shape = next(one.name for one in self._vendor.source.shapes if fits(one, written))
+        told = (one for _, sample in samples(self._vendor) if sample["shape"] == shape for one in sample["expect"])
+        return next((one["source_id"] for one in told if "source_id" in one), drill(kind, self._vendor.name).source_id)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from isthmus.contracts.checks import NOW, Broken
 from isthmus.contracts.rig import HANG, Fault, Question, Rig, Scene
 from isthmus.contracts.roles import Roles
-from isthmus.contracts.staging import case, clear, held, listening, seen, settled, sure
+from isthmus.contracts.staging import Alerts, case, clear, listening, seen, settled, sure
 from isthmus.model.errors import IsthmusError, Refused, Unreachable
 from isthmus.model.plans import Action
 
@@ -166,14 +166,14 @@ async def _refetching(rig: Rig) -> list[Question]:
     def refetch(own: str) -> Question:
         return Question(f"refetch {own}", lambda roles: sure(roles.refetcher).refetch(own))
 
-    return [refetch(own) for own in held(rig)]
+    return [refetch(own) for own in await Alerts(rig).held()]
 
 
 async def _pulling(rig: Rig) -> list[Question]:
     def since(stream: str, cursor: str, where: str) -> Question:
         return Question(f"since {stream} {where}", lambda roles: sure(roles.pollable).since(stream, cursor))
 
-    held(rig)
+    Alerts(rig).more(0)
     asked = []
     async with rig.connected() as roles:
         for stream in sure(roles.pollable).streams:

@@ -87,7 +87,7 @@ class Retention:
             if held is not None:
                 raise Refused(f"{tenant}: {held} is still contained by us; take it back first")
             gone = sum(connection.execute(delete(table).where(table.c.tenant == tenant)).rowcount for table in _EVERYTHING)
-            gone += self._bodies(connection, tenant, now)
+            gone += self._bodies(connection, tenant, now + timedelta(microseconds=1))
             body = {"rows": gone}
             ledger.append(connection, tenant=tenant, actor=by, event="tenant.deleted", subject=tenant, body=body, at=now)
         return gone

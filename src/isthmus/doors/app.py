@@ -73,7 +73,7 @@ def _console(desk: Desk, clock: Callable[[], datetime], limits: Limits) -> ASGIA
             signing_secret=keys.derived("csrf"),
             always_protect=_SIGNING,
             cookie_secure=https,
-            cookie_samesite="Strict",
+            cookie_samesite="Lax",
             send_csrf_failed=_forged,
         )
         bound: dict[str, Any] = {"max_age": _SESSION_SECONDS, "same_site": "lax", "https_only": https}

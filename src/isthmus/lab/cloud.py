@@ -101,7 +101,7 @@ class Cloud:
         for home in homes:
             self.open(home)
         with ThreadPoolExecutor(max_workers=2) as several:
-            given = several.map(lambda home: furnish(company, home, self._service(home.id)), homes)
+            given = several.map(lambda home: furnish(company, home, self._clients_of(home.id)), homes)
             return {invented: real for each in given for invented, real in each.items()}
 
     def state(self, account: str) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Cloud:
         Interfaces and their groups (as instance and as interface), groups and their rules without our isolation groups,
         keys and their status, buckets' policies and public-access blocks.
         """
-        return inspect(self._service(account))
+        return inspect(self._clients_of(account))
 
     def config(self, account: str, secrets: Callable[[str, str], str]) -> dict[str, Any]:
         """Settings for an instance of the `aws` connector; `secrets(name, value)` stores a secret and returns its reference."""
@@ -128,7 +128,7 @@ class Cloud:
         """A client of AWS's own kind for one account, with every right: the hand of whoever works there beside us."""
         return self._clients[account, name]
 
-    def _service(self, account: str) -> Callable[[str], Any]:
+    def _clients_of(self, account: str) -> Callable[[str], Any]:
         return lambda name: self._clients[account, name]
 
     def _session(self, keys: tuple[str, ...], region: str) -> Any:

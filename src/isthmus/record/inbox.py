@@ -19,6 +19,8 @@ from isthmus.record.store import text_of
 
 SCHEMA_VERSION = 1
 WEBHOOK, API = "webhook", "api"
+_PLACE = ("tenant", "source", "instance")
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,19 @@ class Waiting:
 
 def accept(connection: Connection, deliveries: Sequence[Handed]) -> list[bool]:
     """Store these deliveries; False for one that came before, byte for byte, and is not stored again."""
+    digests = [hashlib.sha256(one.channel.encode() + b"\0" + one.body).digest() for one in deliveries]
+    seen = _seen(connection, deliveries, digests)
     fresh: list[bool] = []
+    rows: list[dict[str, object]] = []
     new: dict[str, list[Handed]] = {}
-    for one in deliveries:
-        digest = hashlib.sha256(one.channel.encode() + b"\0" + one.body).digest()
-        fresh.append(_first(connection, one, digest))
+    for one, digest in zip(deliveries, digests, strict=True):
+        fresh.append((one.place, digest) not in seen)
         if fresh[-1]:
+            seen.add((one.place, digest))
+            rows.append({**dict(zip(_PLACE, one.place, strict=True)), "digest": digest, "at": text_of(one.at)})
             new.setdefault(one.tenant, []).append(one)
+    if rows:
+        connection.execute(insert(FINGERPRINTS), rows)
     for tenant, handed in new.items():
         _store(connection, tenant, handed)
     for place, count in Counter(one.place for one in deliveries).items():
@@ -63,13 +71,20 @@ def accept(connection: Connection, deliveries: Sequence[Handed]) -> list[bool]:
     return fresh
 
 
-def _first(connection: Connection, one: Handed, digest: bytes) -> bool:
-    place = dict(zip(("tenant", "source", "instance"), one.place, strict=True), digest=digest)
-    known = select(FINGERPRINTS.c.at).where(*(FINGERPRINTS.c[name] == value for name, value in place.items()))
-    if connection.execute(known).first() is not None:
-        return False
-    connection.execute(insert(FINGERPRINTS).values(**place, at=text_of(one.at)))
-    return True
+def _seen(
+    connection: Connection, deliveries: Sequence[Handed], digests: Sequence[bytes]
+) -> set[tuple[tuple[str, str, str], bytes]]:
+    """Which of these fingerprints are on record, asked together: one question for many costs what one costs."""
+    wanted: dict[tuple[str, str, str], list[bytes]] = {}
+    for one, digest in zip(deliveries, digests, strict=True):
+        wanted.setdefault(one.place, []).append(digest)
+    seen = set()
+    for place, ours in wanted.items():
+        where = [FINGERPRINTS.c[name] == value for name, value in zip(_PLACE, place, strict=True)]
+        for start in range(0, len(ours), _AT_ONCE):
+            found = select(FINGERPRINTS.c.digest).where(*where, FINGERPRINTS.c.digest.in_(ours[start : start + _AT_ONCE]))
+            seen.update((place, bytes(digest)) for digest in connection.execute(found).scalars())
+    return seen
 
 
 def _store(connection: Connection, tenant: str, handed: Sequence[Handed]) -> None:

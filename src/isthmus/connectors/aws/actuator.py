@@ -9,7 +9,7 @@ from datetime import datetime
 
 from isthmus.connectors.aws.abilities import ABILITIES, BY_NAME
 from isthmus.connectors.aws.clients import Aws
-from isthmus.connectors.aws.inventory import handle_of
+from isthmus.connectors.aws.inventory import handle_of, well_formed
 from isthmus.connectors.aws.sight import Ability, Sight
 from isthmus.model.errors import Refused
 from isthmus.model.plans import Action, Outcome, Preview, Result, Target, version_of
@@ -58,8 +58,9 @@ class AwsActuator:
         if ability is None:
             raise Refused(f"AWS has no ability {name}")
         ours = handle_of(config.account, target.region, ability.kind, target.id)
-        if target.handle != ours or (target.region and target.region not in config.regions):
-            raise Refused(f"{target.handle} is not {ability.kind.value.replace('_', ' ')} of account {config.account}")
+        known = well_formed(ability.kind, target.id) and (not target.region or target.region in config.regions)
+        if target.handle != ours or not known:
+            raise Refused(f"{target.handle[:200]!r} is not {ability.kind.value.replace('_', ' ')} of account {config.account}")
         return ability
 
     def _preview(self, ability: Ability, action: Action, target: Target, at: datetime) -> Preview:

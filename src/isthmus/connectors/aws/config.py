@@ -24,16 +24,24 @@ class AwsConfig(ConnectorConfig):
     assumed with them. `break_glass` are principals a bucket's quarantine never shuts out.
     """
 
-    account: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
-    regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1",)
-    role_arn: RoleArn | None = None
-    external_id: SecretRef | None = None
-    access_key_id: SecretRef | None = None
-    secret_access_key: SecretRef | None = None
-    profile: str | None = None
-    endpoint_url: OriginUrl | None = None
-    break_glass: tuple[PrincipalArn, ...] = ()
-    isolation_group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] = "isthmus-isolation"
+    account: Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")] = Field(
+        description="The account's id; checked with AWS."
+    )
+    regions: Annotated[tuple[Region, ...], Field(min_length=1)] = Field(
+        default=("us-east-1",), description="Where we may look and act."
+    )
+    role_arn: RoleArn | None = Field(default=None, description="A role to assume with the credentials.")
+    external_id: SecretRef | None = Field(default=None, description="The external id its trust policy asks for.")
+    access_key_id: SecretRef | None = Field(default=None, description="Id of an access key; without it botocore's own chain.")
+    secret_access_key: SecretRef | None = Field(default=None, description="The secret that goes with it.")
+    profile: str | None = Field(default=None, description="A profile of your AWS configuration instead of a key.")
+    endpoint_url: OriginUrl | None = Field(default=None, description="Another AWS than Amazon's, as in the lab.")
+    break_glass: tuple[PrincipalArn, ...] = Field(
+        default=(), description="Principals a bucket's quarantine never shuts out; it needs at least one, or a role of ours."
+    )
+    isolation_group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] = Field(
+        default="isthmus-isolation", description="Name of the empty security group instances are moved to, one for each VPC."
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

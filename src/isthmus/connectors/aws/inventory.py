@@ -49,13 +49,18 @@ def handle_of(account: str, region: str, kind: AssetKind, own: str) -> str:
     return f"aws:{account}/{region or 'global'}/{kind.value}/{own}"
 
 
+def well_formed(kind: AssetKind, own: str) -> bool:
+    """Whether this can be the id of one thing of its kind: no path, no wildcard, no list."""
+    return _GRAMMAR[kind].fullmatch(own) is not None
+
+
 def _kind(action: Action) -> AssetKind:
     ability = BY_NAME.get(action.ability)
     if ability is None:
         raise Refused(f"AWS has no ability {action.ability}")
     if ability.kind is AssetKind.ACCESS_KEY and _SESSION_KEY.fullmatch(action.target):
         raise Refused(f"{action.target} is the key of a session: it has no status that could be changed")
-    if not _GRAMMAR[ability.kind].fullmatch(action.target):
+    if not well_formed(ability.kind, action.target):
         raise Refused(f"{action.target[:80]!r} is not the id of one {ability.kind.value.replace('_', ' ')}")
     return ability.kind
 

@@ -19,7 +19,7 @@ DUPLICATE = "isthmus duplicate of "
 OUR_NOTE = "Isthmus "
 """What the work notes we write begin with, so that they are not read back as people's words."""
 
-_KEY = re.compile(r"[A-Za-z0-9_./:-]{1,100}")
+_KEY = re.compile(r"(?!.*(?:\.\.|//))[A-Za-z0-9][A-Za-z0-9_./:-]{0,99}")
 _VERSION = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _LONGEST_TITLE, _LONGEST_TEXT = 160, 4_000
 _CUT = "\n(cut; the whole of it is in Isthmus)"
@@ -30,7 +30,8 @@ def checked_key(key: str) -> str:
     """The key, fit to stand in an encoded query; `Refused` otherwise.
 
     `^` would begin another condition, `javascript:` is run by the platform, `NULL` means any record without a value,
-    and more than 100 characters would be cut by the column and never be found again.
+    and more than 100 characters would be cut by the column and never be found again. No key of ours climbs (`..`) or is
+    an address (`//`).
     """
     if not _KEY.fullmatch(key) or key.lower().startswith("javascript:") or key.upper() in {"NULL", "EMPTYSTRING"}:
         raise Refused("ServiceNow: a case key is up to 100 letters, digits and _ . / : - only")

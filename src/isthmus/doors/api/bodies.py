@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -20,9 +20,9 @@ class _Body(BaseModel):
 
 
 class QueueQuery(_Body):
-    """Exact filters, and the page."""
+    """Exact filters, and the page. What somebody else changed in the database is `tampered`, and rests."""
 
-    state: State | None = None
+    state: State | Literal["tampered"] | None = None
     priority: Annotated[str, Field(max_length=16)] | None = None
     assignee: Annotated[str, Field(max_length=64)] | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50

@@ -42,7 +42,7 @@ def me(ask: Ask) -> Response:
 
 @routes.get("/incidents")
 def queue(ask: Ask, query: Annotated[QueueQuery, Query()]) -> Response:
-    """The queue, gravest first. Merged incidents come with the rest; ask for a state to leave them out."""
+    """The queue, gravest first. Merged incidents come only when their state is asked for."""
     wanted = {"state": query.state, "priority": query.priority, "assignee": query.assignee}
     given = {name: str(value) for name, value in wanted.items() if value is not None}
     # One row more than asked for says whether there is another page.

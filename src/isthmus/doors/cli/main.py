@@ -19,6 +19,7 @@ from isthmus.doors.cli import (
     people,
     policy,
     record,
+    retention,
     serve,
     triage,
 )
@@ -42,6 +43,7 @@ app.add_typer(people.keys, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(killswitch.app, name="kill-switch")
 app.add_typer(record.app, name="record")
+app.add_typer(retention.app, name="retention")
 app.add_typer(config.app, name="config")
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(intel.app, name="intel")
