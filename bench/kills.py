@@ -1,6 +1,6 @@
 """Kill -9 at every durable boundary of the line, resume, and see that nothing is lost and nothing is done twice.
 
-python bench/kills.py [--sample N] [--twice N] [--seed S] [--fine] [--lanes N] [--plant NAME|all]
+python bench/kills.py [--sample N] [--twice N] [--seed S] [--fine] [--lanes N] [--plant | --then-plant NAME|all]
 
 A run without kills counts the boundaries. Then, for each of them, a fresh world is told the same alerts, the product is
 killed there, started again on what it left, and everything is held against what the outside saw. What this does not show:
@@ -38,7 +38,8 @@ def options(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=20260302)
     parser.add_argument("--fine", action="store_true", help="every statement inside a writing transaction is a boundary too")
     parser.add_argument("--lanes", type=int, default=2, help="worlds side by side")
-    parser.add_argument("--plant", choices=[*PLANTS, "all"], help="plant a bug; the run must then fail")
+    parser.add_argument("--plant", choices=[*PLANTS, "all"], help="plant a bug instead; the run must then fail")
+    parser.add_argument("--then-plant", choices=[*PLANTS, "all"], help="plant it afterwards; it must be caught")
     return parser.parse_args(given)
 
 
@@ -91,10 +92,10 @@ def killed(lanes: Lanes, asked: argparse.Namespace, names: Sequence[str], clean:
     return wrong
 
 
-def planted(lanes: Lanes, asked: argparse.Namespace, clean: dict[str, Any]) -> int:
+def planted(lanes: Lanes, asked: argparse.Namespace, plant: str, clean: dict[str, Any]) -> int:
     """Each bug until it is seen; the number of bugs that were not. Failing on a bug is what is hoped for."""
-    wanted = list(PLANTS) if asked.plant == "all" else [asked.plant]
-    given = {"seed": asked.seed, "most": asked.sample, "clean": clean["state"], "fine": asked.fine}
+    wanted = list(PLANTS) if plant == "all" else [plant]
+    given = {"seed": asked.seed, "clean": clean["state"], "fine": asked.fine}
     tasks = [{"plant": name, **given} for name in wanted]
     missed = 0
     for one in lanes.done(tasks):
@@ -120,9 +121,12 @@ def main(given: Sequence[str]) -> int:
             return 1
         clean = {"state": first.state, "whole": (first.cases, first.effects)}
         if asked.plant:
-            missed = planted(lanes, asked, clean)
+            missed = planted(lanes, asked, asked.plant, clean)
             return int(bool(missed) if asked.plant == "all" else not missed)
-        return int(killed(lanes, asked, first.passed, clean) > 0)
+        wrong = killed(lanes, asked, first.passed, clean)
+        if asked.then_plant:
+            wrong += planted(lanes, asked, asked.then_plant, clean)
+        return int(wrong > 0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import queue
 import random
+import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -58,10 +60,15 @@ class Lanes:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for _ in self._running:
-            self._tasks.put(None)
+        for one in self._running:
+            if error is None:
+                self._tasks.put(None)
+            elif one.is_alive():
+                one.terminate()
         for one in self._running:
             one.join()
+        # What nobody will read any more must not keep this process from ending.
+        self._tasks.cancel_join_thread()
 
     def done(self, tasks: Sequence[dict[str, Any]]) -> Iterator[Result]:
         """Results as they come. Raises `RuntimeError` when a lane has died."""
@@ -81,12 +88,14 @@ class Lanes:
 
 def _lane(folder: Path, tasks: Any, results: Any) -> None:
     zygote = Zygote()
+    # Ended from outside, a lane still ends its servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder.mkdir()
     with Outside(folder) as outside:
         for number, task in enumerate(iter(tasks.get, None), 1):
             if number % _FORGET_AFTER == 0:
                 outside.forget()
-            results.put(_hunted(outside, zygote, task) if "most" in task else run(outside, zygote, **task))
+            results.put(_hunted(outside, zygote, task) if "seed" in task else run(outside, zygote, **task))
     zygote.close()
 
 
@@ -94,7 +103,7 @@ def _hunted(outside: Outside, zygote: Zygote, task: dict[str, Any]) -> Result:
     """A planted bug: without any kill, then boundary by boundary of what it passes itself, until it is seen."""
     given = {name: task[name] for name in ("plant", "clean", "fine")}
     result = run(outside, zygote, (), **given)
-    tries = tried(result.passed, PLANTS[task["plant"]].where, random.Random(task["seed"]))[: task["most"] or None]
+    tries = tried(result.passed, PLANTS[task["plant"]].where, random.Random(task["seed"]))
     for number, fatal in enumerate(tries, 2):
         if result.problems:
             break

@@ -13,6 +13,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -49,7 +50,8 @@ def warm() -> None:
     """Read everything once that every life reads alike: code, policy, what botocore knows of AWS."""
     quiet_logs(50)
     bundles.load = cache(bundles.load)
-    bundles.load(POLICY), bundles.load(assembly.READ_ONLY), assembly.catalogue()
+    bundles.load(POLICY)
+    assembly.catalogue()
     session = boto3.session.Session("none", "none", region_name="eu-west-1", botocore_session=clients._session(None))
     for name in ("ec2", "sts"):
         session.client(name).close()
@@ -114,6 +116,9 @@ class Life:
 
 
 def _breed(channel: socket.socket) -> None:
+    """Fork until the harness is gone; an interrupt is for the harness, and a broken pipe is its end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     while True:
         data, descriptors, _, _ = socket.recv_fds(channel, 65_536, 1)
         if not data:
@@ -124,7 +129,8 @@ def _breed(channel: socket.socket) -> None:
             _live(socket.socket(fileno=descriptors[0]), json.loads(data))
         os.close(descriptors[0])
         _, status = os.waitpid(pid, 0)
-        channel.sendall(json.dumps(status).encode())
+        with suppress(BrokenPipeError):
+            channel.sendall(json.dumps(status).encode())
 
 
 def _live(own: socket.socket, given: Mapping[str, Any]) -> None:
@@ -143,7 +149,8 @@ def _live(own: socket.socket, given: Mapping[str, Any]) -> None:
         with asyncio.Runner() as runner:
             runner.run(_Living(given, marks).converse(stream, tell))
     except BaseException:  # noqa: BLE001 - whatever it was, the harness has to hear of it
-        tell({"failed": traceback.format_exc()})
+        with suppress(BrokenPipeError):
+            tell({"failed": traceback.format_exc()})
         os._exit(1)
     os._exit(0)
 

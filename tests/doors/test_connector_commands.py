@@ -95,7 +95,7 @@ def test_a_platform_that_is_away_is_unreachable(town: Town, work: Path) -> None:
     assert ran.code == 4 and "unreachable" in ran.out
     there.faults.always = None
     assert isthmus("connectors", "check", "theirs", "--config", "s.yaml").told == [
-        "isthmus: theirs: no such instance in the settings; there are ours, broken"
+        "isthmus: theirs: no such instance in the settings; there are broken, ours"
     ]
 
 

@@ -78,7 +78,7 @@ def _seen(
     wanted: dict[tuple[str, str, str], list[bytes]] = {}
     for one, digest in zip(deliveries, digests, strict=True):
         wanted.setdefault(one.place, []).append(digest)
-    seen = set()
+    seen: set[tuple[tuple[str, str, str], bytes]] = set()
     for place, ours in wanted.items():
         where = [FINGERPRINTS.c[name] == value for name, value in zip(_PLACE, place, strict=True)]
         for start in range(0, len(ours), _AT_ONCE):

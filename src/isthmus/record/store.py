@@ -16,7 +16,8 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError, TimeoutError
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from isthmus.model.errors import Unreachable, Untrusted
 from isthmus.record import keys as own_keys
@@ -58,7 +59,7 @@ def _told() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise Unreachable(f"database: {error.orig}") from None
-    except TimeoutError:
+    except PoolTimeout:
         raise Unreachable("database: too many at once") from None
     except DatabaseError as error:
         raise Untrusted(f"{error.orig}", "database") from None

@@ -21,6 +21,7 @@ from isthmus.doors.cli.given import Config
 from isthmus.doors.cli.roles import declared
 from isthmus.doors.cli.screen import AWAY, NO, CodedGroup, columns, screen
 from isthmus.doors.cli.speaking import Heard
+from isthmus.doors.serving import quiet_logs
 from isthmus.model.errors import Refused, Untrusted
 
 app = typer.Typer(cls=CodedGroup, help="Vendors we understand.", no_args_is_help=True)
@@ -136,6 +137,7 @@ def _promises(one: Connector) -> None:
 
 
 def _spoken(name: str, config: Path | None) -> None:
+    quiet_logs()
     loaded = given.settings(config)
     if name not in loaded.settings.instances:
         names = ", ".join(loaded.settings.instances) or "none"
