@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -109,6 +110,8 @@ def planted(lanes: Lanes, asked: argparse.Namespace, plant: str, clean: dict[str
 def main(given: Sequence[str]) -> int:
     """Exit code 1 on any violation. With one plant it is 1 when the bug was seen, as it must; with all, when one was not."""
     asked = options(given)
+    # Ended from outside, it still ends its lanes, and they their servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     warm()
     with tempfile.TemporaryDirectory(prefix="isthmus-kills-") as folder, Lanes(Path(folder), asked.lanes) as lanes:
         first = next(lanes.done([{"kills": (), "plant": "", "clean": None, "fine": asked.fine}]))

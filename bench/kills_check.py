@@ -23,7 +23,8 @@ from isthmus.record.checkpoints import Signer
 
 GROUP = "isthmus-isolation"
 TAKEN_BACK = frozenset({"dev"})
-_ENDS = {"dev": "undone", "prod": "done"}
+_ENDS = {"dev": {"undone", "already"}, "prod": {"done"}}
+"""How the isolation of a host may end. A life that finds it put back by the life before says so: it is as it was already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _cases(scene: Scene, found: Found) -> Iterator[str]:
     yield from (f"a note was written {number} times: {note[1][:80]!r}" for note, number in notes.items() if number != 1)
     texts = "\n".join(row["description"] for row in rows if row["active"] == "true")
     for name, host in scene.hosts.items():
-        if f"aws.isolate_instance on {host.instance}: {_ENDS[name]}" not in texts:
+        if not any(f"aws.isolate_instance on {host.instance}: {end}:" in texts for end in _ENDS[name]):
             yield f"no case tells how the isolation of {host.instance} ended"
 
 
@@ -217,7 +218,7 @@ def _said_once(scene: Scene, entries: list[Entry]) -> Iterator[str]:
         own = [one for one in own if one.body["target"].endswith(host.instance)]
         intents = [one for one in own if one.event == "step.intent"]
         ends = [one for one in own if one.event == "step.outcome" and one.body["result"] == "done"]
-        undone = [one for one in own if one.event == "step.undone" and one.body["undone"] == "undone"]
+        undone = [one for one in own if one.event == "step.undone" and one.body["undone"] in _ENDS["dev"]]
         if (len(intents), len(ends), len(undone)) != (1, 1, int(name in TAKEN_BACK)):
             yield f"{name}: {len(intents)} intents, {len(ends)} outcomes, {len(undone)} undone"
         said = [one for one in entries if one.event == "approval.granted" and one.subject in {each.subject for each in intents}]

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -125,8 +126,11 @@ def run(
             life = zygote.life(given)
             try:
                 _lived(life, scene)
-            finally:
-                died = life.ended()
+            except RuntimeError:
+                with suppress(RuntimeError):
+                    life.ended()
+                raise
+            died = life.ended()
             result.deaths += died
             result.boundary = result.boundary or life.dying
             if not died:

@@ -131,7 +131,7 @@ async def advance(incident: Incident, parts: Parts, now: datetime) -> Incident:
 
 async def _carried_on(incident: Incident, parts: Parts, authority: Authority, now: datetime) -> Incident:
     """The first step that can go on, one thing further; a step that waits holds up no other."""
-    ask = questions(incident, parts.estate, authority, now)
+    ask = questions(incident, parts.intel, parts.estate, authority, now)
     for position, step in enumerate(incident.current.steps or ()):
         try:
             hand = authority.hand(step.action, incident)

@@ -10,22 +10,26 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from isthmus.act.carry_out import Hand, Questions
+from isthmus.act.carry_out import Hand, Questions, troubled
+from isthmus.assess.gather import gather
+from isthmus.assess.triage import assess, judged
 from isthmus.decide import approvals, policy
 from isthmus.decide.bundle import Bundle
+from isthmus.model.assessment import Assessment, Confidence, Priority
 from isthmus.model.cases import Case
 from isthmus.model.disposition import verdict_word
 from isthmus.model.errors import Refused
 from isthmus.model.estate import Environment, Estate
-from isthmus.model.findings import Finding, Kind, short_hash
-from isthmus.model.incidents import Incident
+from isthmus.model.findings import short_hash
+from isthmus.model.incidents import Incident, WordKind
+from isthmus.model.intel import Intel
 from isthmus.model.people import Person
 from isthmus.model.plans import Action, Decision, Outcome, Request, Result, Ruling, Step, Target
-from isthmus.plan.containment import ABILITIES
-from isthmus.plan.targets import target_of
+from isthmus.plan.containment import ABILITIES, containment
 
 _ABILITIES = {one.name: one for one in ABILITIES}
 _ANSWERED = {Result.REFUSED, Result.EXPIRED}
+ASKING = frozenset(WordKind) - {WordKind.COMMENT, WordKind.ASSIGN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ def steps_of(incident: Incident, authority: Authority, now: datetime) -> tuple[S
     for action in _cases_first(plan.actions if plan else ()):
         name = action.ability, action.target
         steps.append(before.pop(name) if name in before else Step(action))
-    steps += [one for one in before.values() if one.in_place or one.intent is not None]
+    # What is no longer planned is not asked for any longer; what stands, is under way or was answered is not forgotten.
+    steps += [one for one in before.values() if not one.waiting]
     return tuple(_smallest_first(steps, authority, incident, now))
 
 
@@ -75,7 +80,8 @@ def _living(incident: Incident) -> dict[tuple[str, str], Step]:
     living = {}
     for step in replace(incident, rounds=incident.rounds[:-1]).steps:
         answered = step.request is not None and step.outcome is not None and step.outcome.result in _ANSWERED
-        if step.in_place or step.waiting or (step.intent and not step.outcome) or (answered and not asked_anew):
+        answered = answered or (step.undone is not None and step.undo is not None and step.undo.by != "isthmus")
+        if step.may_stand or step.waiting or (step.intent and not step.outcome) or (answered and not asked_anew):
             living[step.action.ability, step.action.target] = step
     return living
 
@@ -99,7 +105,14 @@ def _smallest_first(steps: list[Step], authority: Authority, incident: Incident,
 
 
 def unable(step: Step, why: str, now: datetime) -> Step:
-    """The step ended, because nobody here can carry it out; one that is over stays as it is."""
+    """The step ended, because nobody here can carry it out; one that is over stays as it is.
+
+    What stands or was begun is never ended so: it waits until somebody can.
+    """
+    begun = step.intent is not None and (step.outcome is None or step.undo is not None)
+    released = step.in_place and step.lease_until is not None and now >= step.lease_until
+    if (begun and not step.settled) or released:
+        return troubled(step, why, now, True)
     return step if step.settled else replace(step, outcome=Outcome(Result.REFUSED, why, now), trouble=None)
 
 
@@ -128,22 +141,25 @@ def with_news(incident: Incident, authority: Authority) -> Incident:
     return incident.with_round(replace(incident.current, steps=(*steps, Step(action))))
 
 
-def questions(incident: Incident, estate: Estate, authority: Authority, now: datetime) -> Questions:
+def questions(incident: Incident, intel: Intel, estate: Estate, authority: Authority, now: datetime) -> Questions:
     """What the steps of this incident must ask, bound to the incident as it is and to this moment."""
-    bundle, tenant = authority.bundle, incident.tenant
+    bundle, tenant, sure = authority.bundle, incident.tenant, assured(incident, intel, estate, now)
 
     def decide(action: Action, target: Target) -> Decision:
-        return policy.decide(bundle, action, target, circumstances(incident, action, target.account in estate.accounts, now))
+        return policy.decide(
+            bundle, action, target, circumstances(incident, action, target.account in estate.accounts, sure, now)
+        )
 
     def permitted(step: Step, held: int) -> Decision:
         assert step.target is not None  # noqa: S101 - a step is permitted after it has been resolved
         known = step.target.account in estate.accounts
-        return policy.permitted(bundle, step.action, step.target, circumstances(incident, step.action, known, now), held)
+        return policy.permitted(bundle, step.action, step.target, circumstances(incident, step.action, known, sure, now), held)
 
     def request(step: Step) -> Request:
         assert step.decision is not None  # noqa: S101 - a step is asked for after it has been decided
         clocks = authority.approve_within, authority.execute_within
-        return approvals.ask(step, step.decision, incident.current.requester, now, authority.nonce(), *clocks)
+        asked = approvals.ask(step, step.decision, incident.current.requester, now, authority.nonce(), *clocks)
+        return replace(asked, requesters=frozenset(one.person for one in incident.words if one.kind in ASKING))
 
     return Questions(
         placed=lambda target: placed(target, estate),
@@ -155,6 +171,7 @@ def questions(incident: Incident, estate: Estate, authority: Authority, now: dat
         guard=lambda step, undo: authority.guard(incident, step, undo, now),
         token=lambda step: _token(incident, step),
         lease=authority.lease,
+        life=authority.execute_within,
     )
 
 
@@ -182,7 +199,7 @@ def placed(target: Target, estate: Estate) -> Target:
     )
 
 
-def circumstances(incident: Incident, action: Action, known_asset: bool, now: datetime) -> policy.Circumstances:
+def circumstances(incident: Incident, action: Action, known_asset: bool, sure: Assured, now: datetime) -> policy.Circumstances:
     """What policy may know of the incident: our own conclusions, no outside text."""
     assessment = incident.current.assessment
     assert assessment is not None  # noqa: S101 - steps come after the assessment
@@ -193,7 +210,7 @@ def circumstances(incident: Incident, action: Action, known_asset: bool, now: da
         verdict=assessment.verdict.value,
         confidence=assessment.confidence.value,
         scope=incident.scope,
-        confirmed=confirmed(incident, action),
+        confirmed=sure.of(action, assessment),
         known_asset=known_asset,
         reach=ability.reach if ability else 9,
         undoable=ability.undoable if ability else False,
@@ -203,13 +220,36 @@ def circumstances(incident: Incident, action: Action, known_asset: bool, now: da
     )
 
 
-def confirmed(incident: Incident, action: Action) -> bool:
-    """Whether a platform told us, when we asked it, of something on this very target. A webhook alone is a hint."""
-    if action.ability.startswith("case."):
-        return any(not one.hint for one in incident.findings)
-    return any(not one.hint and _names(one, action.target) for one in incident.findings)
+@dataclass(frozen=True, slots=True)
+class Assured:
+    """What the platforms themselves said when asked, and what follows from that alone. A webhook is a hint."""
+
+    planned: frozenset[tuple[str, str]]
+    assessment: Assessment | None
+
+    def of(self, action: Action, whole: Assessment) -> bool:
+        """Whether this action follows from what was confirmed, as gravely as it is held with the hints."""
+        if self.assessment is None:
+            return False
+        if action.ability.startswith("case."):
+            return True
+        alone, levels = self.assessment, list(Priority)
+        as_grave = alone.verdict is whole.verdict and levels.index(alone.priority) <= levels.index(whole.priority)
+        surely = list(Confidence).index(alone.confidence) >= list(Confidence).index(whole.confidence)
+        return (action.ability, action.target) in self.planned and as_grave and surely
 
 
-def _names(finding: Finding, target: str) -> bool:
-    assets = [finding.asset, *(tie.asset for tie in finding.ties)] if finding.kind is Kind.THREAT else [finding.asset]
-    return any(target_of(one) == target for one in assets)
+def assured(incident: Incident, intel: Intel, estate: Estate, now: datetime) -> Assured:
+    """The same thoughts over the confirmed findings only."""
+    members = tuple(one for one in incident.members if not one.finding.hint)
+    if not members:
+        return Assured(frozenset(), None)
+    alone = replace(incident, members=members)
+    if len(members) == len(incident.members):
+        planned = incident.current.plan.actions if incident.current.plan else ()
+        return Assured(frozenset((one.ability, one.target) for one in planned), incident.current.assessment)
+    facts = gather(alone, intel, estate, now)
+    actions = containment(alone, facts)
+    return Assured(
+        frozenset((one.ability, one.target) for one in actions), judged(assess(alone, facts), verdict_word(incident))
+    )

@@ -197,7 +197,6 @@ def _blocking(account: Account) -> Sequence[Scene]:
     return (
         Scene("a bucket without the setting", lambda: _do(name, account.bucket()), meddle),
         Scene("a bucket with some blocks on", lambda: _do(name, account.bucket(partly)), meddle),
-        Scene("a bucket with all blocks off", lambda: _do(name, account.bucket(blocks())), meddle),
     )
 
 

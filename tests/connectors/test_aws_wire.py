@@ -16,6 +16,7 @@ from tests.connectors.aws_account import Kept
 from isthmus.connectors.aws import clients
 from isthmus.connectors.aws.clients import Aws
 from isthmus.connectors.aws.config import AwsConfig
+from isthmus.connectors.aws.deactivate_access_key import owner_and_status
 from isthmus.connectors.aws.errors import Denied
 from isthmus.model.errors import IsthmusError, Refused, Unreachable
 
@@ -25,10 +26,11 @@ Answer = tuple[int, str]
 CALLER = (
     '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
     f"<Arn>arn:aws:iam::{OWN}:user/isthmus</Arn><UserId>A</UserId><Account>{OWN}</Account>"
-    "</GetCallerIdentityResult></GetCallerIdentityResponse>"
+    "</GetCallerIdentityResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
 )
 EMPTY = (
-    '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet/></DescribeInstancesResponse>'
+    '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>1</requestId><reservationSet/>'
+    "</DescribeInstancesResponse>"
 )
 
 
@@ -129,16 +131,19 @@ def slow(speaking: BaseHTTPRequestHandler) -> None:
         ((400, ec2("Throttling")), Unreachable, "ec2:DescribeInstances: Throttling"),
         ((429, ec2("SomethingNew")), Unreachable, "ec2:DescribeInstances: SomethingNew"),
         ((500, ec2("InternalError")), Unreachable, "ec2:DescribeInstances: InternalError"),
+        ((502, ec2("SomethingElse")), Unreachable, "ec2:DescribeInstances: SomethingElse"),
         ((503, ec2("Unavailable")), Unreachable, "ec2:DescribeInstances: Unavailable"),
         ((403, ec2("UnauthorizedOperation")), Refused, "ec2:DescribeInstances: UnauthorizedOperation"),
         ((401, ec2("AuthFailure")), Refused, "ec2:DescribeInstances: AuthFailure"),
         ((400, ec2("InvalidInstanceID.NotFound")), Refused, "ec2:DescribeInstances: InvalidInstanceID.NotFound"),
         ((400, ec2("InvalidParameterValue")), Refused, "ec2:DescribeInstances: InvalidParameterValue"),
         ((400, ec2("\u202eevil")), Refused, "ec2:DescribeInstances: status 400"),
-        ((200, "<html>sign in to the hotel"), Refused, "ec2:DescribeInstances: answered something that cannot be read"),
+        ((200, "<html>sign in to the hotel"), Unreachable, "ec2:DescribeInstances: answered something that cannot be read"),
+        ((200, "<html><p>sign in</p></html>"), Unreachable, "ec2:DescribeInstances: answered something that cannot be read"),
+        ((200, EMPTY[:-20]), Unreachable, "ec2:DescribeInstances: answered something that cannot be read"),
         (closed, Unreachable, "ec2:DescribeInstances: AWS did not answer"),
-        (cut, Refused, "ec2:DescribeInstances: answered something that cannot be read"),
-        (slow, Unreachable, "ec2:DescribeInstances: AWS did not answer"),
+        (cut, Unreachable, "ec2:DescribeInstances: answered something that cannot be read"),
+        (slow, Unreachable, "ec2:DescribeInstances: AWS did not answer (ReadTimeoutError)"),
     ],
 )
 def test_an_answer_is_what_the_caller_can_do_about_it(
@@ -222,6 +227,27 @@ def test_without_settings_for_credentials_botocore_looks_itself(
         instances(aws(wire, **none, profile="nobody"))
     with pytest.raises(Refused, match="NoCredentialsError"):
         instances(aws(wire, **none))
+
+
+def test_the_environment_does_not_lead_to_another_aws(wire: Wire) -> None:
+    """`wire` has set AWS_ENDPOINT_URL; making a client opens nothing."""
+    for service in ("ec2", "sts"):
+        made = aws(wire, endpoint_url=None)._opened(service, "eu-west-1")
+        assert made.meta.endpoint_url == f"https://{service}.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize("said", ["UserName=", "UserName=<root_account>", "UserName=a/../b"])
+def test_a_key_of_nobody_who_can_be_named_is_refused_before_anything_else_is_asked(wire: Wire, said: str) -> None:
+    user = said.removeprefix("UserName=").replace("<", "&lt;").replace(">", "&gt;")
+    named = f"<UserName>{user}</UserName>" if user else ""
+    wire.answers["GetAccessKeyLastUsed"] = (
+        200,
+        f"<GetAccessKeyLastUsedResponse><GetAccessKeyLastUsedResult>{named}</GetAccessKeyLastUsedResult>"
+        "<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetAccessKeyLastUsedResponse>",
+    )
+    with pytest.raises(Refused, match="not the key of a user"):
+        owner_and_status(aws(wire), "AKIATESTTESTTESTTEST")
+    assert wire.asked["ListAccessKeys"] == 0
 
 
 @pytest.mark.parametrize(

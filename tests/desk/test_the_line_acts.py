@@ -105,8 +105,13 @@ def test_an_undo_stops_where_somebody_else_changed_the_target(site: Site) -> Non
     site.dev.groups[HOST] = "somebody else's"
     site.words.order_undo(BEN, view.id, "aws.isolate_instance", HOST, "false alarm", site.now)
     site.settle()
-    _, step = site.only()
-    assert (step.undone.result, site.dev.groups) == ("refused", {HOST: "somebody else's"})
+    view, step = site.only()
+    assert (step.in_place, site.dev.groups) == (True, {HOST: "somebody else's"})
+    assert (view.state, "somebody else moved it" in view.why) == ("needs_attention", True)
+    site.dev.groups[HOST] = "empty"
+    site.later(minutes=1)
+    site.settle()
+    assert site.dev.groups == {HOST: "web"}
 
 
 def test_a_containment_takes_itself_back_unless_a_person_renews_it(site: Site) -> None:

@@ -161,7 +161,7 @@ def test_exactly_one_bundle_is_put_into_force_by_an_admin(work: Path) -> None:
     assert "nobody has put" in isthmus("policy", "show").out
     assert isthmus("policy", "revoke", "--by", "rosa").code == 1
     assert isthmus("policy", "revoke", "--by", "ada", "--digest", digest).code == 1
-    assert isthmus("policy", "revoke", "--by", "rosa", "--digest", digest).code == 0
+    assert [isthmus("policy", "revoke", "--by", "rosa", "--digest", digest).code for _ in range(2)] == [0, 1]
     assert [one["event"] for one in leaves(work)][-2:] == ["policy.granted", "policy.revoked"]
 
 

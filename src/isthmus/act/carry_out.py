@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from isthmus.contracts.roles import Actuator, Inventory
-from isthmus.model.errors import Refused, Unreachable
+from isthmus.model.errors import Refused, Unreachable, Untrusted
 from isthmus.model.plans import (
     Action,
     Approval,
@@ -31,6 +31,7 @@ from isthmus.model.plans import (
 )
 
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=15)
+_LOOKS = 6
 MOST_ATTEMPTS = 40
 """How often a containment is tried while its platform is away, about nine hours; a case is tried for ever."""
 
@@ -49,8 +50,9 @@ class Questions:
     """What must be asked before anything is done. Each is asked of the state as it is now, never of a stored answer.
 
     `placed` completes a target with what our settings know of it. `permitted` asks policy again with the approvals that
-    count. `counted` are those approvals, `rejected` a person's no. `guard` raises `Refused`; its second argument says
-    whether this is an undo.
+    count. `counted` are those approvals, `rejected` a person's no. `guard` raises `Refused`, or `Unreachable` for what is
+    only not allowed now; its second argument says whether this is an undo. An intent that was not carried out within
+    `life` is not carried out any more.
     """
 
     placed: Callable[[Target], Target]
@@ -62,6 +64,7 @@ class Questions:
     guard: Callable[[Step, bool], None]
     token: Callable[[Step], str]
     lease: timedelta
+    life: timedelta
 
 
 async def forward(step: Step, hand: Hand, ask: Questions, now: datetime) -> Step:
@@ -70,11 +73,13 @@ async def forward(step: Step, hand: Hand, ask: Questions, now: datetime) -> Step
         return step
     try:
         moved = await _moved(step, hand, ask, now)
-    except Unreachable as error:
-        return _troubled(step, hand, str(error), now)
     except Refused as error:
-        return _ended(step, Result.REFUSED, str(error), now)
-    return replace(moved, trouble=None) if moved.trouble is not None else moved
+        # What stands is ours to take back: a no to that is a no for now.
+        refused = step.undo is None and not _released_now(step, now)
+        return _ended(step, Result.REFUSED, str(error), now) if refused else troubled(step, str(error), now, True)
+    except (Unreachable, Untrusted) as error:
+        return troubled(step, str(error), now, hand.patient)
+    return replace(moved, trouble=None) if moved is not step and moved.trouble == step.trouble else moved
 
 
 async def _moved(step: Step, hand: Hand, ask: Questions, now: datetime) -> Step:
@@ -142,8 +147,25 @@ async def _carried_out(step: Step, hand: Hand, ask: Questions, now: datetime) ->
     stands = await hand.actuator.verify(step.preview, now)
     if stands.result is Result.DONE:
         return _done(step, replace(stands, detail=f"found in place: {stands.detail}"), ask, now)
+    stale = _stale(step, step.intent, ask, now)
+    if stale and not hand.patient:
+        return _ended(step, Result.VOID, stale, now)
     ask.guard(step, False)
-    return _done(step, await hand.actuator.apply(step.preview, step.intent.token, now), ask, now)
+    made = await hand.actuator.apply(step.preview, step.intent.token, now)
+    tries = 0 if step.trouble is None else step.trouble.attempts
+    if made.result is Result.FAILED and tries < _LOOKS:
+        # It may stand though reading it back did not show it yet: looked at again before anything is said.
+        return troubled(step, f"not seen yet: {made.detail}", now, True)
+    return _done(step, made, ask, now)
+
+
+def _stale(step: Step, intent: Intent, ask: Questions, now: datetime) -> str:
+    """Why an intent that was not carried out is not carried out any more; empty when it may be."""
+    if now > intent.at + ask.life or (step.request is not None and now > step.request.execute_by):
+        return "intended, but not carried out in time"
+    counted = ask.counted(step) if step.request is not None else ()
+    said = ask.permitted(step, len(counted))
+    return "" if said.ruling is Ruling.AUTOMATIC else f"policy no longer allows it: {said.reason}"
 
 
 def _done(step: Step, outcome: Outcome, ask: Questions, now: datetime) -> Step:
@@ -151,15 +173,19 @@ def _done(step: Step, outcome: Outcome, ask: Questions, now: datetime) -> Step:
     return replace(step, outcome=outcome, lease_until=lease)
 
 
+def _released_now(step: Step, now: datetime) -> bool:
+    return step.in_place and step.lease_until is not None and now >= step.lease_until
+
+
 def _released(step: Step, now: datetime) -> Step:
     """A containment is a lease: when it has run out, it takes itself back."""
-    if step.in_place and step.lease_until is not None and now >= step.lease_until:
+    if _released_now(step, now):
         return replace(step, undo=UndoOrder("isthmus", "the lease ran out and nobody renewed it", now))
     return step
 
 
 async def _taken_back(step: Step, hand: Hand, ask: Questions, now: datetime) -> Step:
-    if step.preview is None or not step.in_place:
+    if step.preview is None or not step.may_stand:
         return replace(step, undone=Outcome(Result.REFUSED, "nothing of ours is in place", now))
     ask.guard(step, True)
     return replace(step, undone=await hand.actuator.undo(step.preview, now))
@@ -173,10 +199,13 @@ def _ended(step: Step, result: Result, detail: str, now: datetime) -> Step:
     return replace(step, outcome=outcome, trouble=None)
 
 
-def _troubled(step: Step, hand: Hand, text: str, now: datetime) -> Step:
+def troubled(step: Step, text: str, now: datetime, patient: bool) -> Step:
+    """The step waiting to be tried again; the wait doubles. One that is not patient is given up in the end."""
     before = step.trouble
+    if before is not None and now < before.again:
+        return step
     attempts = 1 if before is None else before.attempts + 1
-    if attempts > MOST_ATTEMPTS and not hand.patient and step.undo is None:
+    if attempts > MOST_ATTEMPTS and not patient:
         return _ended(step, Result.FAILED, f"given up after {MOST_ATTEMPTS} attempts: {text}", now)
     wait = min(_FIRST_WAIT * 2 ** min(attempts - 1, 20), _LONGEST_WAIT)
     return replace(step, trouble=Trouble(text, before.since if before else now, now + wait, attempts))

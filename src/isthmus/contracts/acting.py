@@ -104,19 +104,20 @@ async def a_change_is_taken_back_whole(rig: Rig, role: str) -> None:
 
 async def somebody_elses_change_is_left_alone(rig: Rig, role: str) -> None:
     """After somebody else changed the target, making the change and taking it back are refused, and change nothing."""
-    async for roles, scene in _scenes(rig):
+    async with rig.connected() as roles:
         actuator = sure(roles.actuator)
-        for made in (False, True):
-            action, _, preview = await seen(sure(roles.inventory), actuator, scene)
-            if made:
-                await rig.effect(actuator, preview)
-            scene.meddle(action)
-            theirs, written = rig.state(), rig.writes()
-            place = f"{role}: {scene.title}, {'made' if made else 'not made'} and then changed by somebody else"
-            await refused(f"{rig.connector.name} {place}: undo", rig.reversal(actuator, preview))
-            await refused(f"{rig.connector.name} {place}: making it", rig.effect(actuator, preview))
-            _unchanged(rig, theirs, place)
-            _unwritten(rig, written, place)
+        for ability in actuator.abilities:
+            for scene, made in zip(rig.scenes(ability)[:2], (False, True), strict=True):
+                action, _, preview = await seen(sure(roles.inventory), actuator, scene)
+                if made:
+                    await rig.effect(actuator, preview)
+                scene.meddle(action)
+                theirs, written = rig.state(), rig.writes()
+                place = f"{role}: {scene.title}, {'made' if made else 'not made'} and then changed by somebody else"
+                await refused(f"{rig.connector.name} {place}: undo", rig.reversal(actuator, preview))
+                await refused(f"{rig.connector.name} {place}: making it", rig.effect(actuator, preview))
+                _unchanged(rig, theirs, place)
+                _unwritten(rig, written, place)
 
 
 async def what_was_not_found_is_not_touched(rig: Rig, role: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,7 @@ class Connector:
     """A vendor and the roles it plays. `proved_by` says what it was checked against, in the reader's words.
 
     `config` and `connect` are there when it can be spoken to; `connect(config, outward)` opens no connection.
+    `policy_document(abilities, account)` is the least the platform must allow, in its own language, where it has one.
     `cannot` declares what the vendor's platform does not offer, and why; asking for it is `Refused`.
     """
 
@@ -75,3 +76,4 @@ class Connector:
     simulated: Callable[[], Simulated] | None = None
     permissions: tuple[Permission, ...] = ()
     cannot: Mapping[str, str] = field(default_factory=dict)
+    policy_document: Callable[[Collection[str], str], Mapping[str, Any]] | None = None

@@ -215,7 +215,7 @@ async def settings_are_believed_only_when_they_fit(rig: Rig, role: str) -> None:
     rig.check(rig.settings)
     _not_believed(rig, place, {**rig.settings, "colour": "blue"}, "colour")
     references = [name for name, field in model.model_fields.items() if _refers(field)]
-    unseen = {name for name, value in rig.settings.items() if value in rig.secrets} - set(references)
+    unseen = {name for name, value in rig.settings.items() if str(value) in rig.secrets} - set(references)
     if unseen:
         raise Broken(f"{place}: {sorted(unseen)} hold secrets and are not references")
     for name in references:

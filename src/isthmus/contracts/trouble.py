@@ -23,6 +23,7 @@ from isthmus.model.plans import Action
 ILL: tuple[Fault, ...] = (429, 500, 503, "reset", "html", HANG)
 NO: tuple[Fault, ...] = (401, 403, 404)
 _HALF_WAY: tuple[Fault, ...] = (503, "html", "reset")
+_REPEATING: tuple[Fault, ...] = (429, 500, 401, 403, 404)
 _COLD_PATIENCE, _WARM_PATIENCE = 0.3, 1.5
 
 
@@ -41,8 +42,7 @@ class Heard:
 
 async def a_platform_that_is_ill_is_unreachable(rig: Rig, role: str) -> None:
     """429, 500, 503, a time-out, a broken connection and a page instead of an answer mean: later. Nothing is changed."""
-    heard = [*await _under(rig, role, ILL), *await _half_way(rig, role)]
-    _all_say(rig, role, heard, Unreachable)
+    _all_say(rig, role, await _under(rig, role, ILL, _HALF_WAY), Unreachable)
 
 
 async def a_platform_that_says_no_is_refused(rig: Rig, role: str) -> None:
@@ -52,14 +52,28 @@ async def a_platform_that_says_no_is_refused(rig: Rig, role: str) -> None:
 
 async def no_secret_is_told(rig: Rig, role: str) -> None:
     """No secret of the instance and no credential it used stands in an error, its traceback or a log line of ours, even
-    where the platform repeats what it was sent.
+    where the platform repeats what it was sent. The two promises before this one look for them in every call, too.
     """
+    await _under(rig, role, _REPEATING, (503,))
+
+
+async def _under(rig: Rig, role: str, faults: Sequence[Fault], half_way: Sequence[Fault] = ()) -> list[Heard]:
+    """Every question under every fault. Raises `Broken` when any of them changed the platform or told a secret."""
     with listening() as logged:
-        heard = [*await _under(rig, role, (*ILL, *NO)), *await _half_way(rig, role)]
+        asked = await questions(rig, role)
+        before = rig.state()
+        heard = [one for fault in faults for one in await _cold(rig, fault, asked)]
+        heard += await _warm(rig, [one for one in faults if one != HANG], asked, 10.0)
+        if HANG in faults:
+            heard += await _warm(rig, [HANG], asked, _WARM_PATIENCE)
+        heard += await _half_way(rig, half_way, asked)
+    if rig.state() != before:
+        raise Broken(f"{rig.connector.name} {role}: the platform was changed by calls that failed")
     for one in heard:
         text = "".join(traceback.format_exception(one.said)) if isinstance(one.said, BaseException) else ""
         _clean(rig, f"{role}: {one.place}", f"{text} {one.said!r}")
     _clean(rig, f"{role}: the log", "\n".join(logged))
+    return heard
 
 
 def _clean(rig: Rig, place: str, text: str) -> None:
@@ -92,17 +106,6 @@ def _short(said: object) -> str:
     return f"{type(said).__name__} {str(said)[:160]!r}"
 
 
-async def _under(rig: Rig, role: str, faults: Sequence[Fault]) -> list[Heard]:
-    """Every question under every fault, cold and warm. Raises `Broken` when any of them changed the platform."""
-    asked = await questions(rig, role)
-    before = rig.state()
-    heard = [one for fault in faults for one in await _cold(rig, fault, asked)]
-    heard += await _warm(rig, faults, asked)
-    if rig.state() != before:
-        raise Broken(f"{rig.connector.name} {role}: the platform was changed by calls that failed")
-    return heard
-
-
 async def _cold(rig: Rig, fault: Fault, asked: Sequence[Question]) -> list[Heard]:
     """The first question that reads and the first that writes, each on a connection of its own."""
     first = {one.writes: one for one in reversed(asked)}
@@ -113,35 +116,32 @@ async def _cold(rig: Rig, fault: Fault, asked: Sequence[Question]) -> list[Heard
     return heard
 
 
-async def _warm(rig: Rig, faults: Sequence[Fault], asked: Sequence[Question]) -> list[Heard]:
-    """All questions at once, so that a time-out is waited for once."""
+async def _warm(rig: Rig, faults: Sequence[Fault], asked: Sequence[Question], patience: float) -> list[Heard]:
+    """All questions at once, so that a time-out is waited for once, on a connection where all that only read were asked."""
     heard = []
-    for patience, chosen in (
-        (10.0, [one for one in faults if one != HANG]),
-        (_WARM_PATIENCE, [HANG] if HANG in faults else []),
-    ):
-        async with rig.connected(patience) as roles:
-            for fault in chosen:
-                for one in asked:
-                    if not one.writes:
-                        await one.ask(roles)
-                heard += await _broken(rig, fault, asked, roles, "warm")
+    async with rig.connected(patience) as roles:
+        for number, fault in enumerate(faults):
+            # A platform that said no may have been signed out from, and is then cold.
+            for one in asked if not number or faults[number - 1] in NO else ():
+                if not one.writes:
+                    await one.ask(roles)
+            heard += await _broken(rig, fault, asked, roles, "warm")
     return heard
 
 
-async def _half_way(rig: Rig, role: str) -> list[Heard]:
+async def _half_way(rig: Rig, faults: Sequence[Fault], asked: Sequence[Question]) -> list[Heard]:
     """Questions that read, with everything going wrong after the first request of theirs, the second, and so on."""
-    reading = [one for one in await questions(rig, role) if not one.writes]
     heard: list[Heard] = []
     async with rig.connected() as roles:
-        for one in reading:
+        for one in asked if faults else ():
+            if one.writes:
+                continue
             await one.ask(roles)
             begun = rig.calls()
             await one.ask(roles)
             for after in range(1, rig.calls() - begun):
-                for fault in _HALF_WAY:
+                for fault in faults:
                     heard += await _broken(rig, fault, [one], roles, f"after {after} requests", after)
-                    await one.ask(roles)
     return heard
 
 

@@ -179,7 +179,7 @@ def _may_speak(step: Step, request: Request, person: Person, tenant: str) -> Non
         raise Refused("programs do not approve: only people do")
     if not person.may(Right.APPROVE):
         raise Refused(f"the role {person.role} does not approve")
-    if person.id == request.requester:
+    if person.id == request.requester or person.id in request.requesters:
         raise Refused("whoever asked for it does not also approve it")
     if any(one.person == person.id and one.plan_hash == request.plan_hash for one in step.approvals):
         raise Refused("this person has already spoken: people are counted, not keys")
@@ -201,7 +201,9 @@ def _counts(
     one: Approval, request: Request, people: Mapping[str, Person], verify: Callable[[bytes, str], bool], now: datetime
 ) -> bool:
     person = people.get(one.person)
-    if person is None or person.id != one.person or not person.may(Right.APPROVE) or person.id == request.requester:
+    if person is None or person.id != one.person or not person.may(Right.APPROVE):
+        return False
+    if person.id == request.requester or person.id in request.requesters:
         return False
     in_time = request.asked_at <= one.at <= min(request.approve_by, now)
     to_this = one.granted and one.plan_hash == request.plan_hash

@@ -10,13 +10,14 @@ from isthmus.act.guard import guard, switch
 from isthmus.act.guard.config import GuardConfig
 from isthmus.act.guard.guard import Effect, History
 from isthmus.desk.instances import Instances
-from isthmus.model.errors import Refused
+from isthmus.model.errors import Refused, Unreachable
 from isthmus.model.incidents import Incident
 from isthmus.model.plans import Step, Target
 from isthmus.record import effects
 from isthmus.record.store import Store
 
 _HOUR = timedelta(hours=1)
+_FOR_EVER = ("guard: names", "guard: protected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Guarding:
     instances: Instances
 
     def check(self, incident: Incident, step: Step, undo: bool, now: datetime) -> None:
-        """Raises `Refused` naming the rule that stands against this effect."""
+        """Raises naming the rule that stands against this effect: `Refused`, or `Unreachable` where only now it does."""
         target = step.target
         if target is None:
             raise Refused("guard: names: there is no target")
@@ -49,7 +50,13 @@ class Guarding:
             undo=undo,
         )
         token = step.intent.token if step.intent is not None else ""
-        guard.check(self.config, switch.read(self.switch), effect, self._history(effect, target, token, now), now)
+        try:
+            guard.check(self.config, switch.read(self.switch), effect, self._history(effect, target, token, now), now)
+        except Refused as error:
+            if str(error).startswith(_FOR_EVER):
+                raise
+            # A switch, a freeze, a breaker or a budget says: not now.
+            raise Unreachable(str(error)) from None
 
     def _connector(self, target: Target) -> str:
         """The vendor the effect goes through: what its switch is called."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from isthmus.contracts.roles import Source
-from isthmus.desk.saving import save
+from isthmus.desk.saving import OURSELVES, save
 from isthmus.intake.correlate import correlate
 from isthmus.intake.normalise import normalise
 from isthmus.intake.parse import Parsed, records
@@ -19,21 +20,30 @@ from isthmus.intake.recognise import Recogniser
 from isthmus.intake.reconcile import Reconciled, reconcile
 from isthmus.intake.suppress import suppress
 from isthmus.model.deliveries import Counts, Origin, Rejection
-from isthmus.model.errors import Untrusted
-from isthmus.model.findings import Finding
+from isthmus.model.errors import IsthmusError, Untrusted
+from isthmus.model.findings import Finding, Kind, weight
 from isthmus.model.incidents import Held, Incident, Round
 from isthmus.model.outside import printable
 from isthmus.model.tellings import telling
 from isthmus.record import findings, inbox, incidents, ledger, pins
 from isthmus.record.findings import DONE, NONE, WANTED, Kept
-from isthmus.record.inbox import API, Handed
+from isthmus.record.inbox import WEBHOOK, Handed
 from isthmus.record.incidents import NEW, Stored
 from isthmus.record.store import Store
 
+LOG = logging.getLogger("isthmus.reading")
 BATCH = 500
 CONFIRMED_WITHIN = timedelta(seconds=30)
 """How long an incident waits for its platform to confirm a webhook before it goes on with a hint."""
 _MOST_REJECTED = 1_000
+
+
+class _SetAside(IsthmusError):
+    """An incident that must not be used, met while new findings were folded."""
+
+    def __init__(self, tenant: str, incident: str, reason: str) -> None:
+        super().__init__(reason)
+        self.tenant, self.incident = tenant, incident
 
 
 @dataclass
@@ -59,7 +69,24 @@ class Reader:
         self._refetchable = refetchable
 
     def read(self, now: datetime) -> int:
-        """Read up to a batch of deliveries of one tenant. Returns how many; what fails half-way leaves no trace."""
+        """Read up to a batch of deliveries of one tenant. Returns how many; what fails half-way leaves no trace.
+
+        An incident whose row somebody else changed is set aside, and the batch read again without it.
+        """
+        while True:
+            try:
+                return self._read(now)
+            except _SetAside as error:
+                LOG.error("incident %s: %s", error.incident, error)
+                with self._store.writing() as connection:
+                    incidents.park(connection, error.tenant, error.incident)
+                    about = {"because": str(error)}
+                    event, whose = "incident.tampered", error.tenant
+                    ledger.append(
+                        connection, tenant=whose, actor=OURSELVES, event=event, subject=error.incident, body=about, at=now
+                    )
+
+    def _read(self, now: datetime) -> int:
         with self._store.reading() as connection:
             batch = inbox.waiting(connection, BATCH)
             if not batch:
@@ -70,7 +97,7 @@ class Reader:
             pinned = pins.of(connection, tenant)
         read = self._claims(((one.id, one.handed) for one in batch), known)
         every = {**known, **read.told}
-        kept, _ = suppress(one.finding for one in every.values())
+        kept, _ = suppress(_alone(one.finding) for one in every.values())
         stories = reconcile(correlate(kept, lambda cve: cve in self._exploited), held, pinned)
         with self._store.writing() as connection:
             inbox.done(connection, read.ids)
@@ -95,12 +122,12 @@ class Reader:
 
     def _take(self, read: _Read, handed: Handed, claim: Finding, known: Mapping[str, Kept], counts: Counter[str]) -> None:
         # No CNAPP signs its webhooks: whatever its shape, what came by one is a hint until the platform repeats it to us.
-        finding = normalise(claim if handed.channel == API else replace(claim, hint=True))
+        finding = normalise(claim if handed.channel != WEBHOOK else replace(claim, hint=True))
         before = read.told.get(finding.key) or known.get(finding.key)
         counts["stored" if before is None else "duplicate"] += 1
         told = telling(finding) if before is None else before.telling.merged(telling(finding))
-        asks = handed.channel != API and handed.instance in self._refetchable
-        state = WANTED if asks else DONE if handed.channel == API else before.refetch if before else NONE
+        asks = handed.channel == WEBHOOK and handed.instance in self._refetchable
+        state = WANTED if asks else DONE if handed.channel != WEBHOOK else before.refetch if before else NONE
         read.told[finding.key] = Kept(told, finding.asset.id, before.incident if before else "", state)
 
     def _of(self, handed: Handed) -> Iterator[Finding | Untrusted]:
@@ -136,11 +163,16 @@ class Reader:
         }
         moved = _moved(every, known, read.told, places)
         findings.save(connection, tenant, moved, known, now)
-        Folding(connection, self._store, known, every, now).fold(stories, held)
+        Folding(connection, self._store, tenant, known, every, now).fold(stories, held)
         totals = {name: sum(one[name] for one in read.counts.values()) for name in ("seen", "stored", "duplicate", "rejected")}
         ledger.append(
             connection, tenant=tenant, actor="isthmus", event="intake.read", subject=tenant, body=dict(totals), at=now
         )
+
+
+def _alone(finding: Finding) -> Finding:
+    """What a hint says of others than its own asset joins no stories: anybody may have written it."""
+    return replace(finding, ties=(), indicators=()) if finding.hint else finding
 
 
 def _moved(
@@ -162,6 +194,7 @@ class Folding:
 
     connection: Connection
     store: Store
+    tenant: str
     before: Mapping[str, Kept]
     after: Mapping[str, Kept]
     now: datetime
@@ -188,7 +221,7 @@ class Folding:
         left = held.keys - keys
         if not fresh and not graver and not left:
             return
-        stored = incidents.load(self.connection, self.store.keys, story.tenant, held.id)
+        stored = self._loaded(story.tenant, held)
         grown = replace(stored.incident, members=story.members, scope=story.scope)
         if grown.current.facts is not None:
             # A round that has not begun takes in what is new; one that has is left as it was thought.
@@ -200,28 +233,34 @@ class Folding:
         return weight(self.before[key].finding) != weight(self.after[key].finding)
 
     def _merged(self, held: Held, into: str) -> None:
-        stored = self._loaded(held)
+        stored = self._loaded(self.tenant, held)
         self._save(replace(stored, merged_into=into), "incident.merged", [into])
 
     def _resolved(self, held: Held) -> None:
         """All its findings are closed at their sources: said once, in a round of its own."""
-        stored = self._loaded(held)
+        stored = self._loaded(self.tenant, held)
         if stored.incident.current.opened_because != _RESOLVED:
             self._save(replace(stored, incident=stored.incident.reopened(_RESOLVED, self.now)), "round.opened", [])
 
-    def _loaded(self, held: Held) -> Stored:
-        tenant = next(iter(self.after.values())).finding.tenant
-        return incidents.load(self.connection, self.store.keys, tenant, held.id)
+    def _loaded(self, tenant: str, held: Held) -> Stored:
+        try:
+            return incidents.load(self.connection, self.store.keys, tenant, held.id)
+        except Untrusted as error:
+            raise _SetAside(tenant, held.id, str(error)) from None
 
     def _save(self, stored: Stored, event: str, about: list[str]) -> None:
         body = {"because": stored.incident.current.opened_because, "about": about[:100], "number": len(about)}
-        wake = self.now + CONFIRMED_WITHIN if self._unconfirmed(stored.incident) else self.now
+        opened = stored.incident.current.opened_at
+        waits = self._unconfirmed(stored.incident) and self.now < opened + CONFIRMED_WITHIN
+        wake = opened + CONFIRMED_WITHIN if waits else self.now
         save(self.connection, self.store.keys, stored, self.now, event, body, wake=wake)
 
     def _unconfirmed(self, incident: Incident) -> bool:
-        """Whether its platform is just being asked about something in it."""
+        """Whether its platform is just being asked about something in it, and told us of no attack in it yet."""
+        if any(one.finding.kind is Kind.THREAT and not one.finding.hint for one in incident.members):
+            return False
         kept = (self.after.get(one.finding.key) for one in incident.members)
-        return any(one is not None and one.refetch == WANTED and one.telling.full is None for one in kept)
+        return any(one is not None and one.refetch == WANTED and one.finding.hint for one in kept)
 
 
 _RESOLVED = "every finding is resolved or dismissed at its source"
@@ -238,12 +277,3 @@ def _reasons(fresh: int, graver: int, left: int) -> Iterator[str]:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def weight(finding: Finding) -> tuple[object, ...]:
-    """What of a finding anything can depend on: not when it was last seen, nor its words."""
-    return (
-        *(finding.kind, finding.severity, finding.status.open, finding.hint, finding.blocked),
-        *(finding.internet, finding.sensitive, finding.privileged, finding.problems, finding.attack),
-        *(finding.vulnerabilities, finding.indicators, finding.ties, finding.asset.id),
-    )

@@ -54,8 +54,13 @@ def listed(stored: Stored, now: datetime, wake: datetime | None) -> Listed:
         title=title_of(incident)[:500] if incident.members else "",
         assignee=assigned.value if assigned else "",
         changed_at=now,
-        wake_at=None if stored.merged_into else min(times, default=None),
+        wake_at=None if over(stored) else min(times, default=None),
     )
+
+
+def over(stored: Stored) -> bool:
+    """Whether it is part of another incident and nothing of its own is under way or in place."""
+    return bool(stored.merged_into) and all(one.settled and not one.may_stand for one in stored.incident.steps)
 
 
 def change(before: Incident, after: Incident) -> tuple[str, dict[str, Any]]:

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 
 from isthmus.decide import approvals
 from isthmus.desk.saving import save
+from isthmus.intake.reconcile import SCOPES
 from isthmus.model.assessment import Verdict
 from isthmus.model.errors import Refused, Untrusted
-from isthmus.model.findings import short_hash
+from isthmus.model.findings import seen_as, short_hash
 from isthmus.model.incidents import Incident, Round, Word, WordKind
 from isthmus.model.outside import printable
 from isthmus.model.people import Person, Right
@@ -22,7 +23,7 @@ from isthmus.record import incidents, pins
 from isthmus.record.incidents import NEW, Stored
 from isthmus.record.store import Store
 
-_LONGEST_SILENCE = timedelta(days=365)
+_LONGEST_SILENCE, _LONGEST_LEASE = timedelta(days=365), timedelta(days=7)
 _ASKING = {WordKind.VERDICT, WordKind.REOPEN, WordKind.SPLIT, WordKind.MERGE}
 """Words that make the line think and plan anew: who says one has asked for what follows and does not also approve it."""
 
@@ -65,6 +66,8 @@ class Words:
 
         def said(incident: Incident) -> Incident:
             position, step = _placed(incident, ability, target)
+            if until > now + _LONGEST_LEASE:
+                raise Untrusted(f"a containment is renewed for at most {_LONGEST_LEASE.days} days at a time", "until")
             return incident.with_step(position, replace(step, lease_until=_ahead(until, now)))
 
         self._changed(person, name, "lease.renewed", {"ability": ability, "target": target}, said, now)
@@ -127,8 +130,11 @@ class Words:
             keys = {one.finding.key for one in gone.incident.members}
             pins.put(connection, person.tenant, keys, pins.WITH, stored.incident.members[0].finding.key)
             members = stored.incident.members + gone.incident.members
+            scope = min(stored.incident.scope, gone.incident.scope, key=SCOPES.index)
             word = Word(WordKind.MERGE, person.id, now, other, why)
-            self._kept(connection, person, replace(stored, incident=replace(stored.incident, members=members)), word, now)
+            self._kept(
+                connection, person, replace(stored, incident=replace(stored.incident, members=members, scope=scope)), word, now
+            )
             body = {"into": name}
             save(connection, self.store.keys, replace(gone, merged_into=name), now, "incident.merged", body, person.id, now)
 
@@ -142,7 +148,8 @@ class Words:
 
     def _kept(self, connection: Connection, person: Person, stored: Stored, word: Word, now: datetime) -> None:
         """The word, the round it opens, and its entry."""
-        covers = frozenset(one.finding.key for one in stored.incident.members)
+        reaching = word.kind in {WordKind.VERDICT, WordKind.SUPPRESS, WordKind.ACCEPT_RISK}
+        covers = frozenset(seen_as(one.finding) for one in stored.incident.members if reaching)
         spoken = replace(stored.incident, words=(*stored.incident.words, replace(word, covers=covers)))
         requester = person.id if word.kind in _ASKING else "isthmus"
         because = f"{word.kind.value.replace('_', ' ')} {word.value}".strip() + f" by {person.id}"
@@ -175,7 +182,7 @@ def _step(incident: Incident, fits: Callable[[Step], bool]) -> tuple[int, Step]:
 
 def _placed(incident: Incident, ability: str, target: str) -> tuple[int, Step]:
     for position, step in enumerate(incident.steps):
-        if (step.action.ability, step.action.target) == (ability, target) and step.in_place:
+        if (step.action.ability, step.action.target) == (ability, target) and step.may_stand:
             return position, step
     raise Refused(f"no {printable(ability[:64])} of ours is in place on {printable(target[:200])}")
 

@@ -20,19 +20,21 @@ from sqlalchemy import Connection
 from isthmus import pipeline
 from isthmus.desk.instances import Instance, Instances
 from isthmus.desk.reading import Reader
-from isthmus.desk.saving import OURSELVES, change, save
+from isthmus.desk.saving import OURSELVES, change, listed, over, save
 from isthmus.model.disposition import silence
 from isthmus.model.errors import IsthmusError, Refused, Unreachable, Untrusted
 from isthmus.model.findings import Finding
 from isthmus.model.incidents import Incident, WordKind
 from isthmus.pipeline import Parts
 from isthmus.record import cursors, findings, inbox, incidents, ledger
-from isthmus.record.inbox import API, Handed
+from isthmus.record.inbox import API, ASKED, Handed
 from isthmus.record.incidents import Stored
 from isthmus.record.store import Store, moment_of
 
 LOG = logging.getLogger("isthmus.work")
 _AT_ONCE = 20
+_MOST_PASSES = 500
+_REFETCH = "refetch"
 _PAGES_AT_ONCE = 10
 _ASKED_AT_ONCE = 25
 _ASK_AGAIN, _LONGEST = timedelta(seconds=10), timedelta(hours=1)
@@ -72,7 +74,9 @@ class Work:
 
     async def carry(self, now: datetime) -> datetime | None:
         """Read what came in, and carry on every incident that is due. As `turn`."""
-        if self._read(now) + await self._carry_on(now):
+        moved = await self._carry_on(now)
+        # Last: whatever is wrong with what came in holds up nothing that is under way.
+        if self._read(now) + moved:
             return now
         return self._next(incidents.next_wake)
 
@@ -149,13 +153,13 @@ class Work:
             try:
                 payloads = await refetcher.refetch(finding.source_id)
                 state, said = findings.DONE, ""
-            except Unreachable as error:
-                state, said, again = _later(finding, str(error), now)
             except Refused as error:
                 said = str(error)
+            except IsthmusError as error:
+                state, said, again = _later(finding, str(error), now)
         with self.store.writing() as connection:
             if instance is not None:
-                inbox.accept(connection, [_handed(instance, "refetch", one, now) for one in payloads])
+                inbox.accept(connection, [_handed(instance, _REFETCH, one, now) for one in payloads])
             findings.refetched(connection, tenant, key, state, said, again)
 
     async def _carry_on(self, now: datetime) -> int:
@@ -170,28 +174,44 @@ class Work:
             await self.carry_on(tenant, name, now)
         except Unreachable as error:
             LOG.info("incident %s: %s", name, error)
+        # One incident that cannot be carried on holds up no other; it comes again later.
+        except Exception:
+            LOG.exception("incident %s cannot be carried on; tried again in %s", name, _SOON)
+            with self.store.writing() as connection:
+                incidents.postpone(connection, tenant, name, now + _SOON)
+
+    def _loaded(self, tenant: str, name: str, now: datetime) -> Stored | None:
+        """The incident as stored; None, once it is set aside, when somebody else changed its row."""
+        try:
+            with self.store.reading() as connection:
+                return incidents.load(connection, self.store.keys, tenant, name)
         except Untrusted as error:
             LOG.error("incident %s: %s", name, error)
             with self.store.writing() as connection:
                 incidents.park(connection, tenant, name)
                 body, event = {"because": str(error)}, "incident.tampered"
                 ledger.append(connection, tenant=tenant, actor=OURSELVES, event=event, subject=name, body=body, at=now)
+            return None
 
     async def carry_on(self, tenant: str, name: str, now: datetime) -> None:
         """One incident, saved after every step, until it waits or is done."""
-        with self.store.reading() as connection:
-            stored = incidents.load(connection, self.store.keys, tenant, name)
-        stored = self._awake(stored, now)
-        while True:
-            after = stored.incident if stored.merged_into and _quiet(stored) else await self._advanced(stored.incident, now)
+        loaded = self._loaded(tenant, name, now)
+        if loaded is None:
+            return
+        stored = self._awake(loaded, now)
+        for _ in range(_MOST_PASSES):
+            after = stored.incident if over(stored) else await self._advanced(stored.incident, now)
             with self.store.writing() as connection:
                 if after is stored.incident:
-                    save(connection, self.store.keys, stored, now, "incident.rests", {})
+                    incidents.rest(connection, stored, listed(stored, now, None))
                     return
                 event, body = change(stored.incident, after)
                 moved = replace(stored, incident=after)
                 stored = save(connection, self.store.keys, moved, now, event, body, wake=now)
             self.told(f"{name}: {event}")
+        LOG.error("incident %s does not come to rest", name)
+        with self.store.writing() as connection:
+            incidents.postpone(connection, tenant, name, now + _SOON)
 
     async def _advanced(self, incident: Incident, now: datetime) -> Incident:
         return await pipeline.advance(incident, self.parts, now)
@@ -210,14 +230,14 @@ def _said(incident: Incident, since: datetime) -> bool:
     return any(one.opened_at > since and one.opened_because.endswith(" ended") for one in incident.rounds)
 
 
-def _quiet(stored: Stored) -> bool:
-    """An incident that was merged goes on only as long as something of its own is under way or in place."""
-    return all(one.settled and not one.in_place for one in stored.incident.steps)
-
-
 def _handed(instance: Instance, stream: str, payload: object, now: datetime) -> Handed:
     body = json.dumps(payload, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
-    return Handed(instance.tenant, instance.connector.name, instance.name, API, f"{instance.name} {stream}", body, now)
+    if stream == _REFETCH:
+        # Heard after the hint it answers, even when both came at the same tick of the clock.
+        channel, now = ASKED, now + timedelta(microseconds=1)
+    else:
+        channel = API
+    return Handed(instance.tenant, instance.connector.name, instance.name, channel, f"{instance.name} {stream}", body, now)
 
 
 def _later(finding: Finding, said: str, now: datetime) -> tuple[str, str, datetime]:

@@ -43,7 +43,7 @@ def running(loaded: Loaded, clock: Callable[[], datetime]) -> Iterator[Running]:
     Raises `Untrusted` or `Refused` before anything is opened when the settings are not what they must be.
     """
     server = loaded.settings.server
-    _safe(server)
+    safe(server)
     with ExitStack() as closing:
         checked = assembly.check(loaded, clock)
         closing.enter_context(_alone(assembly.data_folder(loaded)))
@@ -70,7 +70,7 @@ def running(loaded: Loaded, clock: Callable[[], datetime]) -> Iterator[Running]:
         yield Running(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}", house, worker)
 
 
-def _safe(server: ServerSettings) -> None:
+def safe(server: ServerSettings) -> None:
     """Keys and approvals do not travel in the clear."""
     try:
         loopback = ip_address(server.host).is_loopback

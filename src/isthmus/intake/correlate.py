@@ -57,8 +57,11 @@ def _of_one_tenant(findings: Iterable[Finding], exploited: Exploited) -> list[In
 def _identified(findings: Iterable[Finding]) -> tuple[Mapping[str, str], dict[str, Finding]]:
     """The findings with the one id of their asset, by key in order of keys."""
     ordered = sorted(findings, key=lambda one: one.key)
-    names = [finding.asset.aliases for finding in ordered]
-    canonical = settle([*names, *(tie.asset.aliases for finding in ordered for tie in finding.ties)])
+    # What only a hint says does not make two names one thing: anybody may have written it.
+    names = [finding.asset.aliases for finding in ordered if not finding.hint]
+    names += [tie.asset.aliases for finding in ordered for tie in finding.ties]
+    names += [(name,) for finding in ordered if finding.hint for name in finding.asset.aliases]
+    canonical = settle(names)
     known = {}
     for finding in ordered:
         own = canonical[finding.asset.aliases[0]]

@@ -14,7 +14,8 @@ from isthmus.graph.union import Union
 from isthmus.model.findings import short_hash
 from isthmus.model.incidents import Held, Incident, Member, Pins
 
-_SCOPES = ("story", "problem", "backlog")
+SCOPES = ("story", "problem", "backlog")
+"""Gravest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def _joined(groups: Sequence[Incident], together: Iterable[tuple[str, str]]) -> 
             union.join((str(by_key[one]), str(by_key[other])))
     joined = []
     for numbers in union.groups():
-        parts = sorted((groups[int(number)] for number in numbers), key=lambda group: (_SCOPES.index(group.scope), group.id))
+        parts = sorted((groups[int(number)] for number in numbers), key=lambda group: (SCOPES.index(group.scope), group.id))
         members = [one for part in parts for one in part.members]
         joined.append(parts[0] if len(parts) == 1 else replace(parts[0], members=tuple(members)))
     return sorted(joined, key=lambda group: group.id)

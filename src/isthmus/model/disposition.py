@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from isthmus.model.assessment import Priority, Verdict
+from isthmus.model.findings import seen_as
 from isthmus.model.incidents import Incident, Word, WordKind
 from isthmus.model.plans import Result, Step
 
@@ -58,7 +59,7 @@ def verdict_word(incident: Incident) -> Word | None:
 
 
 def _covered(incident: Incident, word: Word) -> bool:
-    return all(one.finding.key in word.covers for one in incident.members)
+    return all(seen_as(one.finding) in word.covers for one in incident.members)
 
 
 def disposition(incident: Incident, now: datetime, merged_into: str = "") -> Disposition:
@@ -103,7 +104,9 @@ def _doing(steps: tuple[Step, ...]) -> Iterator[Disposition]:
                 State.APPROVAL, f"{one.action.ability} on {one.action.target} waits for {one.request.people} to agree"
             )
     for one in steps:
-        if one.trouble is not None:
+        if one.trouble is not None and one.undo is not None:
+            yield Disposition(State.ATTENTION, f"{one.action.ability} could not be taken back yet: {one.trouble.text}")
+        elif one.trouble is not None:
             yield Disposition(State.WORKING, f"{one.action.ability} is tried again: {one.trouble.text}")
         elif not one.settled:
             yield Disposition(State.WORKING, f"{one.action.ability} on {one.action.target}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -150,3 +150,19 @@ class Finding:
 def short_hash(*parts: str, length: int = 12) -> str:
     """A stable name for these parts: lower-case hex of SHA-256, cut to `length` characters."""
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
+def weight(finding: Finding) -> tuple[object, ...]:
+    """What of a finding anything can depend on: not when it was last seen, nor its words."""
+    return (
+        *(finding.kind, finding.severity, finding.status.open, finding.hint, finding.blocked),
+        *(finding.internet, finding.sensitive, finding.privileged, finding.problems, finding.attack),
+        *(finding.vulnerabilities, finding.indicators, finding.ties, finding.asset.id),
+    )
+
+
+def seen_as(finding: Finding) -> str:
+    """A name for the finding as somebody saw it: another one when it weighs more or less. Confirmation alone changes
+    nothing of it.
+    """
+    return f"{finding.key}#{short_hash(repr(weight(replace(finding, hint=False))))}"

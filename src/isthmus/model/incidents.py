@@ -56,8 +56,8 @@ class WordKind(StrEnum):
 class Word:
     """A person's word on an incident. `value` is the verdict, the assignee, or the other incident's id.
 
-    `until` ends a suppression or an accepted risk; `covers` are the findings the person had before them (their keys):
-    a verdict or a silence never reaches further.
+    `until` ends a suppression or an accepted risk; `covers` are the findings as the person had them before them
+    (`findings.seen_as`): a verdict or a silence never reaches further.
     """
 
     kind: WordKind

@@ -141,7 +141,8 @@ class Request:
     """People are asked. `plan_hash` covers action, target, observed version, undo, policy bundle, deadlines and nonce.
 
     `approve_by` and `execute_by` are the two clocks: a word after the first does not count, nothing is done after the
-    second. `requester` is the person whose word led here, or `isthmus`; that person's word does not count.
+    second. `requester` is the person whose word led here, or `isthmus`; `requesters` is everybody who ever said something
+    of the incident that leads to plans. Their word does not count.
     """
 
     plan_hash: str
@@ -152,6 +153,7 @@ class Request:
     execute_by: datetime
     nonce: str
     bundle: str
+    requesters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,12 @@ class Step:
         """Whether our effect stands: made by us and not taken back."""
         made = self.outcome is not None and self.outcome.result is Result.DONE and self.intent is not None
         return made and (self.undone is None or self.undone.result not in {Result.UNDONE, Result.ALREADY})
+
+    @property
+    def may_stand(self) -> bool:
+        """Whether something of ours may be in place: made, or called for and never seen."""
+        unseen = self.outcome is not None and self.outcome.result in {Result.FAILED, Result.UNPROVEN}
+        return self.in_place or (unseen and self.intent is not None and self.undone is None)
 
     @property
     def waiting(self) -> bool:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.engine import Row
 
+from isthmus.model.errors import Untrusted
 from isthmus.model.findings import SCHEMA_VERSION, Finding
 from isthmus.model.tellings import Telling
 from isthmus.record.codec import decode, encode
 from isthmus.record.schema import FINDINGS
 from isthmus.record.store import text_of
 
+LOG = logging.getLogger("isthmus.record")
 NONE, WANTED, DONE, REFUSED = "none", "wanted", "done", "refused"
 
 
@@ -49,7 +52,11 @@ def by_keys(connection: Connection, tenant: str, keys: Iterable[str]) -> dict[st
 def every(connection: Connection, tenant: str) -> Iterator[tuple[str, Kept]]:
     """All findings of a tenant, by key."""
     for row in connection.execute(select(FINDINGS).where(FINDINGS.c.tenant == tenant)):
-        yield row.key, _kept(row)
+        try:
+            yield row.key, _kept(row)
+        except Untrusted as error:
+            # Told again it is written anew; until then nothing can be said of it, and nothing else waits for it.
+            LOG.error("%s", error)
 
 
 def _kept(row: Row[tuple[object, ...]]) -> Kept:
@@ -63,6 +70,8 @@ def save(connection: Connection, tenant: str, kept: Mapping[str, Kept], known: I
     rows = [_row(tenant, key, one, at) for key, one in kept.items()]
     new = [row for row in rows if row["key"] not in before]
     if new:
+        for row in new:
+            connection.execute(delete(FINDINGS).where(FINDINGS.c.tenant == tenant, FINDINGS.c.key == row["key"]))
         connection.execute(insert(FINDINGS), [{**row, "refetch_at": text_of(at)} for row in new])
     for row in (one for one in rows if one["key"] in before):
         place = FINDINGS.c.tenant == tenant, FINDINGS.c.key == row["key"]

@@ -18,7 +18,8 @@ from isthmus.record.schema import COUNTS, FINGERPRINTS, INBOX, REJECTIONS, SEGME
 from isthmus.record.store import text_of
 
 SCHEMA_VERSION = 1
-WEBHOOK, API = "webhook", "api"
+WEBHOOK, API, ASKED = "webhook", "api", "asked"
+"""Told to us; pulled; and said again when we asked about one alert, which is read however often it was heard before."""
 _PLACE = ("tenant", "source", "instance")
 _AT_ONCE = 500
 
@@ -56,8 +57,10 @@ def accept(connection: Connection, deliveries: Sequence[Handed]) -> list[bool]:
     rows: list[dict[str, object]] = []
     new: dict[str, list[Handed]] = {}
     for one, digest in zip(deliveries, digests, strict=True):
-        fresh.append((one.place, digest) not in seen)
-        if fresh[-1]:
+        fresh.append(one.channel == ASKED or (one.place, digest) not in seen)
+        if fresh[-1] and one.channel == ASKED:
+            new.setdefault(one.tenant, []).append(one)
+        elif fresh[-1]:
             seen.add((one.place, digest))
             rows.append({**dict(zip(_PLACE, one.place, strict=True)), "digest": digest, "at": text_of(one.at)})
             new.setdefault(one.tenant, []).append(one)

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.engine import Row
 
-from isthmus.model.errors import Refused, Unreachable
+from isthmus.model.errors import Refused, Unreachable, Untrusted
 from isthmus.model.incidents import SCHEMA_VERSION, Held, Incident, Member
 from isthmus.record import findings
 from isthmus.record.codec import body_of, encode, incident_from
@@ -20,6 +20,7 @@ from isthmus.record.schema import INCIDENTS
 from isthmus.record.store import text_of
 
 NEW = 0
+TAMPERED = "tampered"
 _MEMBERS = msgspec.json.Decoder(tuple[tuple[str, str], ...])
 
 
@@ -60,7 +61,9 @@ def _stored(connection: Connection, keys: Keys, row: Row[Any]) -> Stored:
     incident = incident_from(row.body, place)
     members = _MEMBERS.decode(row.members)
     held = findings.by_keys(connection, row.tenant, (key for key, _ in members))
-    told = tuple(Member(held[key].finding, because) for key, because in members if key in held)
+    if any(key not in held for key, _ in members):
+        raise Untrusted("a finding of it is no longer there; not used", place)
+    told = tuple(Member(held[key].finding, because) for key, because in members)
     return Stored(replace(incident, members=told), row.revision, row.merged_into)
 
 
@@ -93,11 +96,16 @@ def save(connection: Connection, keys: Keys, stored: Stored, listed: Listed) -> 
 
 def known(connection: Connection, tenant: str) -> list[Held]:
     """Every incident of a tenant with the keys of its findings."""
-    columns = INCIDENTS.c.id, INCIDENTS.c.members, INCIDENTS.c.opened_at, INCIDENTS.c.merged_into
+    columns = INCIDENTS.c.id, INCIDENTS.c.members, INCIDENTS.c.opened_at, INCIDENTS.c.merged_into, INCIDENTS.c.state
     rows = connection.execute(select(*columns).where(INCIDENTS.c.tenant == tenant))
-    return [
-        Held(row.id, frozenset(key for key, _ in _MEMBERS.decode(row.members)), row.opened_at, row.merged_into) for row in rows
-    ]
+    return [_held(row) for row in rows]
+
+
+def _held(row: Any) -> Held:
+    """One that was set aside keeps its name and holds nothing: what it had goes to an incident of its own."""
+    if row.state == TAMPERED:
+        return Held(row.id, frozenset(), row.opened_at, f"({TAMPERED})")
+    return Held(row.id, frozenset(key for key, _ in _MEMBERS.decode(row.members)), row.opened_at, row.merged_into)
 
 
 def due(connection: Connection, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
@@ -132,7 +140,21 @@ def ids(connection: Connection, tenant: str) -> Iterable[str]:
     return list(connection.execute(select(INCIDENTS.c.id).where(INCIDENTS.c.tenant == tenant)).scalars())
 
 
+def rest(connection: Connection, stored: Stored, listed: Listed) -> None:
+    """Nothing changed but what the queue shows and when it wants to go on; no new revision, no entry."""
+    incident = stored.incident
+    place = INCIDENTS.c.tenant == incident.tenant, INCIDENTS.c.id == incident.id, INCIDENTS.c.revision == stored.revision
+    shown = {"state": listed.state, "priority": listed.priority, "score": listed.score, "wake_at": text_of(listed.wake_at)}
+    connection.execute(update(INCIDENTS).where(*place).values(**shown))
+
+
+def postpone(connection: Connection, tenant: str, incident_id: str, until: datetime) -> None:
+    """Not before then."""
+    place = INCIDENTS.c.tenant == tenant, INCIDENTS.c.id == incident_id
+    connection.execute(update(INCIDENTS).where(*place).values(wake_at=text_of(until)))
+
+
 def park(connection: Connection, tenant: str, incident_id: str) -> None:
     """An incident somebody else changed in the database: shown as such, and not carried on."""
     place = INCIDENTS.c.tenant == tenant, INCIDENTS.c.id == incident_id
-    connection.execute(update(INCIDENTS).where(*place).values(state="tampered", wake_at=""))
+    connection.execute(update(INCIDENTS).where(*place).values(state=TAMPERED, wake_at=""))

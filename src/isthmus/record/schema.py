@@ -48,7 +48,7 @@ INBOX = Table(
     Column("position", Integer, nullable=False),
     Column("at", String(40), nullable=False),
 )
-"""Deliveries acknowledged and not yet read. `channel` is webhook (a hint) or api (the platform's own answer to us)."""
+"""Deliveries acknowledged and not yet read. `channel` is webhook (a hint), api or asked (the platform's own answer to us)."""
 
 FINGERPRINTS = Table(
     "fingerprints",

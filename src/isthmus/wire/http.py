@@ -124,9 +124,12 @@ class WireHttp:
         repeatable: bool | None = None,
     ) -> Reply:
         """As `contracts.wire.Http.request`."""
-        request = self.client.build_request(
-            method, self._within(path), params=params, headers=headers, json=json, data=form, content=content
-        )
+        try:
+            request = self.client.build_request(
+                method, self._within(path), params=params, headers=headers, json=json, data=form, content=content
+            )
+        except httpx.InvalidURL:
+            raise Refused(f"{self._origin}: not a path") from None
         may_repeat = method in _REPEATABLE if repeatable is None else repeatable
         attempts, patience = self._budget if may_repeat else (1, self._budget[1])
         try:

@@ -4,7 +4,7 @@ from isthmus.connectors.aws.actuator import AwsActuator
 from isthmus.connectors.aws.clients import Aws
 from isthmus.connectors.aws.config import AwsConfig
 from isthmus.connectors.aws.inventory import AwsInventory
-from isthmus.connectors.aws.permissions import CANNOT, PERMISSIONS
+from isthmus.connectors.aws.permissions import CANNOT, PERMISSIONS, policy_document
 from isthmus.contracts.connector import Connector
 from isthmus.contracts.roles import Roles
 from isthmus.contracts.wire import Outward
@@ -23,4 +23,5 @@ CONNECTOR = Connector(
     connect=_connect,
     permissions=PERMISSIONS,
     cannot=CANNOT,
+    policy_document=policy_document,
 )

@@ -78,8 +78,8 @@ class AwsActuator:
         return self._stood(preview, sight, Result.ALREADY if preview.already else Result.DONE, at)
 
     def _change(self, ability: Ability, sight: Sight, preview: Preview) -> None:
-        """Makes the change or leaves nothing of it: a call refused after others were made, or whose answer was lost in
-        nonsense, is looked at again, and what was begun is put back.
+        """Makes the change or leaves nothing of it: after a call refused, it is looked at again, and what was begun is put
+        back. Where an answer was lost instead, it is asked for again later, and goes on from what stands.
         """
         try:
             sight.make()

@@ -20,7 +20,7 @@ from botocore.loaders import create_loader  # type: ignore[import-untyped]
 from botocore.session import Session as BotocoreSession  # type: ignore[import-untyped]
 
 from isthmus.connectors.aws.config import AwsConfig
-from isthmus.connectors.aws.errors import FROM_AWS, told
+from isthmus.connectors.aws.errors import FROM_AWS, only_aws, told
 from isthmus.contracts.wire import Outward
 from isthmus.model.errors import Refused
 
@@ -50,6 +50,7 @@ def _models() -> Any:
 def _session(profile: str | None) -> Any:
     session = BotocoreSession(profile=profile)
     session.register_component("data_loader", _models())
+    session.register("before-parse", only_aws)
     return session
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
 from botocore.exceptions import (  # type: ignore[import-untyped]
     BotoCoreError,
     ClientError,
@@ -14,8 +18,15 @@ from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from isthmus.model.errors import IsthmusError, Refused, Unreachable
 
-FROM_AWS = (BotoCoreError, ClientError, ResponseParserError)
-"""Everything a call can raise."""
+
+class NotAws(HTTPClientError):  # type: ignore[misc]
+    """Whoever answered was not AWS: a proxy's page, or half an answer."""
+
+    fmt = "an answer without AWS's request id"
+
+
+FROM_AWS = (BotoCoreError, ClientError, ResponseParserError, ParseError)
+"""Everything a call can raise; the last is what botocore lets through when half an answer of S3 comes."""
 
 _SILENT = (ConnectionError, HTTPClientError, CredentialRetrievalError, MetadataRetrievalError)
 """Nobody answered: neither the call nor, for the last two, our asking for credentials."""
@@ -39,15 +50,26 @@ class Denied(Refused):
         self.code = code
 
 
+def only_aws(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """For botocore's `before-parse`: raises `NotAws` for a success without the request id that AWS gives every answer.
+
+    Without it a proxy's page that happens to be XML would be read as an empty list, or as a bucket in us-east-1.
+    """
+    headers, body = response_dict["headers"], response_dict["body"]
+    named = any(name in headers for name in ("x-amzn-requestid", "x-amz-request-id"))
+    if response_dict["status_code"] < 300 and not named and b"requestid>" not in body.lower():
+        raise NotAws
+
+
 def told(error: Exception, call: str) -> IsthmusError:
     """The error as ours. Its text is the call and AWS's code, never AWS's message, which may quote what was sent."""
     if isinstance(error, ClientError):
         return _answered(error, call)
     name = type(error).__name__
+    if isinstance(error, NotAws | ResponseParserError | ParseError):
+        return Unreachable(f"{call}: answered something that cannot be read")
     if isinstance(error, _SILENT):
         return Unreachable(f"{call}: AWS did not answer ({name})")
-    if isinstance(error, ResponseParserError):
-        return Denied(f"{call}: answered something that cannot be read", name)
     return Denied(f"{call}: {name}", name)
 
 

@@ -100,7 +100,7 @@ def _served(loaded: Loaded) -> Iterator[str]:
     """What would keep `isthmus serve` from answering."""
     server = loaded.settings.server
     try:
-        serving._safe(server)
+        serving.safe(server)
         if server.certificate is not None and server.private_key is not None:
             _readable(loaded)
     except Untrusted as error:
