@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from isthmus.assembly import catalogue
+from isthmus.contracts.promises import FIELDS, played
+
+ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 EVERYTHING = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "bench").rglob("*.py"))]
 BANNED = {
@@ -91,12 +95,23 @@ def test_only_act_calls_what_changes_an_estate() -> None:
 
 def test_every_connector_folder_has_its_parts() -> None:
     folders = [path for path in (ROOT / "src/isthmus/connectors").iterdir() if path.is_dir() and not path.name.startswith("__")]
-    assert folders
-    for folder in folders:
-        assert (folder / "source.py").is_file(), folder
-        assert (folder / "simulator.py").is_file(), folder
-        assert any((folder / "samples").glob("*.json")), folder
+    assert {folder.name for folder in folders} == {one.name for one in catalogue()}
+    for one in catalogue():
+        folder = ROOT / "src/isthmus/connectors" / one.name
         assert (folder / "__init__.py").read_text(encoding="utf-8").count("\n") <= 30, folder
+        if one.source.shapes:
+            assert (folder / "source.py").is_file() and (folder / "simulator.py").is_file(), folder
+            assert any((folder / "samples").glob("*.json")), folder
+        if one.connect is not None:
+            assert (folder / "config.py").is_file(), folder
+
+
+def test_every_role_of_a_connector_has_a_file_of_its_own() -> None:
+    for one in catalogue():
+        roles = [role for name in FIELDS.values() if (role := getattr(played(one), name)) is not None]
+        files = [Path(inspect.getfile(type(role))).resolve() for role in roles]
+        assert all(file.parent == ROOT / "src/isthmus/connectors" / one.name for file in files), one.name
+        assert len(set(files)) == len(files), one.name
 
 
 def test_every_module_says_what_it_is() -> None:

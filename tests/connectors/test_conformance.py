@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from tests.connectors.stage import Stage
 from isthmus.assembly import catalogue
 from isthmus.contracts.checks import PROMISES, fits, samples
 from isthmus.contracts.connector import Connector
-from isthmus.contracts.promises import Promise, owed
+from isthmus.contracts.promises import FIELDS, Promise, matrix, owed, played
+from isthmus.contracts.promises import PROMISES as OF_ROLES
+from isthmus.contracts.roles import Roles
 from isthmus.lab.servers import Town
 
 OWED = [(one, role, promise) for one in catalogue() for role, promise in owed(one)]
@@ -47,3 +50,22 @@ def test_a_sample_is_recognised_by_its_own_vendor_only(connector: Connector) -> 
             if other.name != connector.name:
                 assert not claimed, f"{connector.name}/{name} is also claimed by {other.name}"
             assert not denied, f"{connector.name}/{name} is denied by {other.name}"
+
+
+def test_every_role_there_is_has_promises() -> None:
+    assert {one.name for one in fields(Roles)} == set(FIELDS.values())
+    assert all(len(OF_ROLES[role]) >= 4 for role in FIELDS)
+
+
+def test_whoever_can_be_connected_plays_something() -> None:
+    for one in catalogue():
+        roles = played(one)
+        assert any(getattr(roles, name) is not None for name in FIELDS.values()) == (one.connect is not None), one.name
+        assert (one.config is None) == (one.connect is None), one.name
+
+
+def test_the_matrix_has_a_row_for_every_promise_owed() -> None:
+    rows = matrix(catalogue())
+    assert len(set(rows)) == len(rows) == len(OWED) + len(PROMISES) * sum(bool(one.source.shapes) for one in catalogue())
+    assert all(row.text.endswith(".") for row in rows)
+    assert {row.connector for row in rows} == {one.name for one in catalogue()}

@@ -182,20 +182,13 @@ def test_permissions_are_named_with_their_abilities() -> None:
     assert isthmus("connectors", "permissions", "falco").code == 1
 
 
-@dataclass(frozen=True, slots=True)
-class Writing(Connector):
-    """A vendor whose permissions can be written down as a policy."""
-
-    @property
-    def policy_document(self) -> Any:
-        def written(abilities: Collection[str], account: str) -> dict[str, Any]:
-            return {"for": sorted(abilities), "in": account}
-
-        return written
+def written(abilities: Collection[str], account: str) -> dict[str, Any]:
+    """What a vendor's permissions look like as a policy."""
+    return {"for": sorted(abilities), "in": account}
 
 
 def test_the_smallest_policy_is_written_by_a_vendor_that_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connectors, "connector", lambda _: Writing("w", "W", "nothing"))
+    monkeypatch.setattr(connectors, "connector", lambda _: Connector("w", "W", "nothing", policy_document=written))
     ran = isthmus("connectors", "permissions", "w", "--policy", "b", "--policy", "a", "--account", "1")
     assert (ran.code, json.loads(ran.out)) == (0, {"for": ["a", "b"], "in": "1"})
     assert isthmus("connectors", "permissions", "w", "--policy", "a").told == [

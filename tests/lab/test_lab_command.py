@@ -20,13 +20,21 @@ def test_write_triage_and_score(tmp_path: Path) -> None:
     assert "Attacks in the first 10:" in result.output
 
 
-def test_the_demo_runs_twice_into_the_same_place(tmp_path: Path) -> None:
-    out = tmp_path / "demo"
-    for _ in range(2):
-        result = RUN.invoke(app, ["demo", "--once", "--seed", "17", "--out", str(out)])
-        assert result.exit_code == 0, result.output
-    assert {"exports", "isthmus.yaml", "truth.json", "triage.json", "triage.html"} == {path.name for path in out.iterdir()}
-    assert "Compared with what really happened" in result.output
+def test_the_demo_tells_the_whole_story_and_exits_by_itself(tmp_path: Path) -> None:
+    result = RUN.invoke(app, ["demo", "--once", "--out", str(tmp_path / "demo")])
+    assert result.exit_code == 0, result.output
+    told = " ".join(result.output.split())
+    for said in ("Put into force on record by rosa", "Done automatically:", "Waiting for people:", "Cases in ServiceNow:"):
+        assert said in told
+    assert "is equal to what it was before" in told
+    assert "The record holds:" in told
+
+
+def test_the_demo_empties_no_folder_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    result = RUN.invoke(app, ["demo", "--once", "--out", str(tmp_path)])
+    assert result.exit_code != 0
+    assert (tmp_path / "thesis.txt").exists()
 
 
 def test_a_score_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from isthmus.contracts import acting, checks, hearing, trouble
 from isthmus.contracts.connector import Connector
 from isthmus.contracts.rig import Rig
-from isthmus.contracts.wire import Http, Secret
+from isthmus.contracts.roles import Roles, Simulated
+from isthmus.contracts.wire import ConnectorConfig, Http, Secret
 from isthmus.model.errors import Refused
 
 Promise = Callable[[Rig, str], Coroutine[Any, Any, None]]
@@ -45,7 +46,9 @@ PROMISES: Mapping[str, tuple[Promise, ...]] = {
         acting.a_key_that_is_no_key_is_refused,
     ),
 }
-_ROLES = {"pull": "pollable", "refetch": "refetcher", "inventory": "inventory", "actuator": "actuator", "cases": "sink"}
+FIELDS = {"pull": "pollable", "refetch": "refetcher", "inventory": "inventory", "actuator": "actuator", "cases": "sink"}
+"""What people call a role, and its field of `Roles`."""
+
 _NOWHERE = "https://platform.example"
 
 
@@ -81,22 +84,28 @@ def owed(connector: Connector) -> tuple[tuple[str, Promise], ...]:
 
 def roles_of(connector: Connector) -> tuple[str, ...]:
     """What a connector plays once it is connected: `settings`, `webhook` and the names of `PROMISES`; nothing when it
-    cannot be connected. Found by connecting it to nowhere.
+    cannot be connected.
     """
-    if connector.config is None or connector.connect is None:
+    if connector.connect is None:
         return ()
-    roles = connector.connect(_settings(connector), _Nowhere())
-    spoken = tuple(role for role, name in _ROLES.items() if getattr(roles, name) is not None)
+    roles = played(connector)
+    spoken = tuple(role for role, name in FIELDS.items() if getattr(roles, name) is not None)
     return ("settings", *(("webhook",) if connector.webhook is not None else ()), *spoken)
 
 
-def _settings(connector: Connector) -> Any:
+def played(connector: Connector) -> Roles:
+    """Its roles, connected to nowhere: connectors do not declare them otherwise."""
+    if connector.config is None or connector.connect is None:
+        return Roles()
+    return connector.connect(_settings(connector.config, connector.simulated), _Nowhere())
+
+
+def _settings(config: type[ConnectorConfig], simulated: Callable[[], Simulated] | None) -> Any:
     """Settings that fit, or, where the platform is no simulated one, whatever stands there by default."""
-    assert connector.config is not None  # noqa: S101 - `roles_of` saw to it
-    if connector.simulated is None:
-        return connector.config.model_construct()
-    made = connector.simulated().config(_NOWHERE, lambda name, _: f"file:/nowhere/{name}")
-    return connector.config.model_validate(made)
+    if simulated is None:
+        return config.model_construct()
+    made = simulated().config(_NOWHERE, lambda name, _: f"file:/nowhere/{name}")
+    return config.model_validate(made)
 
 
 class _Nowhere:
