@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import httpx
 import typer
@@ -63,7 +63,8 @@ def demo(
         with running(loaded, clock) as service:
             story = _Story(world, service, keys, console, clock)
             console.print(f"\nIsthmus answers at {service.url}; {len(world.instances)} instances are connected.")
-            story.told()
+            with story:
+                story.told()
             if not once:
                 _stay(service, keys, console)
 
@@ -110,6 +111,13 @@ class _Story:
             person: httpx.Client(base_url=service.url, headers={"authorization": f"Bearer {key}"}, timeout=30, trust_env=False)
             for person, key in keys.items()
         }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._http.values():
+            one.close()
 
     def told(self) -> None:
         """Replay the day, show what came of it, and take the containment back."""
