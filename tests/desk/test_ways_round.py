@@ -290,3 +290,58 @@ def test_a_lease_cannot_be_made_endless(site: Site) -> None:
     view, _ = site.only()
     with pytest.raises(IsthmusError, match="at most 7 days"):
         site.words.renew(ADA, view.id, "aws.isolate_instance", HOST, site.now + timedelta(days=4_000), site.now)
+
+
+def saved(site: Site, table: str) -> list[sqlite3.Row]:
+    with database(site) as connection:
+        connection.row_factory = sqlite3.Row
+        found = connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - a table of ours
+    connection.close()
+    return found
+
+
+def put_back(site: Site, table: str, rows: list[sqlite3.Row]) -> None:
+    """Somebody with the database puts back rows as they were: their seals are right."""
+    with database(site) as connection:
+        for row in rows:
+            names = ", ".join(row.keys())
+            marks = ", ".join("?" for _ in row.keys())  # noqa: SIM118 - a row of sqlite3 is no mapping
+            connection.execute(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", tuple(row))  # noqa: S608
+    connection.close()
+
+
+def test_an_older_row_of_an_incident_is_not_believed(asked: Site) -> None:
+    view, step = asked.only()
+    asked.prod.away = True
+    asked.words.approve(ADA, view.id, step.plan_hash, True, "yes", asked.now)
+    approved = saved(asked, "incidents")
+    asked.prod.away = False
+    asked.later(minutes=1)
+    asked.settle()
+    asked.words.order_undo(BEN, view.id, "aws.isolate_instance", PROD_HOST, "back", asked.now)
+    asked.settle()
+    writes = list(asked.prod.writes)
+    put_back(asked, "incidents", approved)
+    asked.settle()
+    assert asked.prod.writes == writes
+    assert [row.state for row in asked.desk.queue(BEN, {})] == ["tampered"]
+
+
+def test_an_older_row_of_a_person_gives_no_role_back(asked: Site) -> None:
+    before = saved(asked, "people")
+    with asked.store.writing() as connection:
+        people.put(connection, asked.store.keys, replace(ADA, role=Role.VIEWER), asked.now, "operator")
+    put_back(asked, "people", before)
+    assert "ada" not in asked.people("default")
+
+
+def test_an_older_row_of_a_key_opens_nothing(asked: Site) -> None:
+    with asked.store.writing() as connection:
+        secret = people.new_key(connection, asked.store.keys, ADA, None, asked.now, "operator")
+    before = saved(asked, "keys")
+    key_id, _ = asked.desk.signed_in(secret, asked.now)
+    with asked.store.writing() as connection:
+        people.revoke(connection, asked.store.keys, "default", key_id, asked.now, "operator")
+    put_back(asked, "keys", before)
+    with pytest.raises(Refused):
+        asked.desk.signed_in(secret, asked.now)

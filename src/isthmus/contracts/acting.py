@@ -8,13 +8,15 @@ from dataclasses import replace
 
 from isthmus.contracts.checks import NOW, Broken
 from isthmus.contracts.rig import Rig, Scene
-from isthmus.contracts.roles import Roles
+from isthmus.contracts.roles import CaseSink, Roles
 from isthmus.contracts.staging import HOSTILE, KEY, case, other_than, refused, seen, settled, sure
+from isthmus.model.cases import Case
 from isthmus.model.errors import Unreachable
 from isthmus.model.estate import Criticality, Environment
 from isthmus.model.plans import Action, Outcome, Preview, Result, Target, version_of
 
 _FEWEST_SCENES = 2
+_MOST_REQUESTS = 20
 _DONE, _UNDONE, _ALREADY, _FAILED = Result.DONE, Result.UNDONE, Result.ALREADY, Result.FAILED
 
 
@@ -194,22 +196,34 @@ def _kept_once(rig: Rig, place: str, versions: Sequence[str]) -> None:
 
 
 async def a_lost_answer_leaves_one_case(rig: Rig, role: str) -> None:
-    """Whichever request of a put breaks off after the platform carried it out, the next put leaves one case and one note."""
-    place = f"{rig.connector.name} {role}"
+    """Whichever request of a put breaks off after the platform carried it out, opening a case or changing one, the next
+    put leaves one case, and one note for each version.
+    """
     async with rig.connected() as roles:
-        for after in range(12):
-            key, begun = f"default/INC-{after:016x}", rig.calls()
-            rig.break_down("reset-after", after, times=1)
-            lost = await settled(sure(roles.sink).put(case("a1", key)))
-            rig.mend()
-            if isinstance(lost, BaseException) and not isinstance(lost, Unreachable):
-                raise Broken(f"{place}: an answer lost after {after} requests comes to {lost!r}")
-            spent = rig.calls() - begun
-            await sure(roles.sink).put(case("a1", key))
-            if (len(rig.records(key)), len(rig.notes(key))) != (1, 1):
-                raise Broken(f"{place}: an answer lost after {after} requests leaves {rig.records(key)}, {rig.notes(key)}")
-            if spent <= after:
-                return
+        sink = sure(roles.sink)
+        for versions in (("a1",), ("a1", "b2")):
+            for after in range(_MOST_REQUESTS):
+                key = f"default/INC-{len(versions)}{after:015x}"
+                for version in versions[:-1]:
+                    await sink.put(case(version, key))
+                if await _lost(rig, role, sink, case(versions[-1], key), after) <= after:
+                    break
+                kept = len(rig.records(key)), len(rig.notes(key))
+                if kept != (1, len(versions)):
+                    raise Broken(f"{rig.connector.name} {role}: lost after {after} requests: {kept} cases and notes")
+
+
+async def _lost(rig: Rig, role: str, sink: CaseSink, wanted: Case, after: int) -> int:
+    """How many requests a put took of which one was carried out and not answered; then the same put again."""
+    begun = rig.calls()
+    rig.break_down("reset-after", after, times=1)
+    said = await settled(sink.put(wanted))
+    rig.mend()
+    if isinstance(said, BaseException) and not isinstance(said, Unreachable):
+        raise Broken(f"{rig.connector.name} {role}: an answer lost after {after} requests comes to {said!r}")
+    spent = rig.calls() - begun
+    await sink.put(wanted)
+    return spent
 
 
 async def what_people_wrote_stays(rig: Rig, role: str) -> None:

@@ -130,7 +130,7 @@ async def a_cursor_can_be_used_again(rig: Rig, role: str) -> None:
                 pages.append(await pollable.since(stream, cursors[-1]))
                 cursors.append(pages[-1].cursor)
             await _same_again(rig, stream, cursors, pages)
-            for wrong in HOSTILE[1:]:
+            for wrong in (*HOSTILE[1:], "{}", "[]", "null", "0", '{"v": 999}'):
                 await refused(f"{place}: {stream} with the cursor {wrong[:60]!r}", pollable.since(stream, wrong))
         for wrong in ("", "nobody's", f"{pollable.streams[0]}x"):
             await refused(f"{place}: a stream {wrong!r}", pollable.since(wrong, ""))

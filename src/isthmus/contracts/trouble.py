@@ -24,7 +24,9 @@ ILL: tuple[Fault, ...] = (429, 500, 503, "reset", "html", HANG)
 NO: tuple[Fault, ...] = (401, 403, 404)
 _HALF_WAY: tuple[Fault, ...] = (503, "html", "reset")
 _REPEATING: tuple[Fault, ...] = (429, 500, 401, 403, 404)
-_COLD_PATIENCE, _WARM_PATIENCE = 0.3, 1.5
+_COLD_PATIENCE, _WARM_PATIENCE = 0.3, 2.5
+_AT_ONCE = 6
+"""How many calls wait at the same time for a platform that hangs, so that this is waited for once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ async def _under(rig: Rig, role: str, faults: Sequence[Fault], half_way: Sequenc
         heard = [one for fault in faults for one in await _cold(rig, fault, asked)]
         heard += await _warm(rig, [one for one in faults if one != HANG], asked, 10.0)
         if HANG in faults:
-            heard += await _warm(rig, [HANG], asked, _WARM_PATIENCE)
+            heard += await _warm(rig, [HANG], asked[:_AT_ONCE], _WARM_PATIENCE)
         heard += await _half_way(rig, half_way, asked)
     if rig.state() != before:
         raise Broken(f"{rig.connector.name} {role}: the platform was changed by calls that failed")

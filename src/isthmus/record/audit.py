@@ -83,6 +83,7 @@ def _everything() -> Any:
         select(
             ENTRIES.c.idx,
             ENTRIES.c.tenant,
+            ENTRIES.c.subject,
             cast(ENTRIES.c.leaf, LargeBinary).label("leaf"),
             cast(ENTRIES.c.leaf_hash, LargeBinary).label("leaf_hash"),
             BODIES.c.idx.label("body_idx"),
@@ -137,6 +138,8 @@ def _entry_problems(row: Any, hashed: bytes) -> list[str]:
         return [*problems, "its leaf is no entry"]
     if leaf.tenant != row.tenant:
         problems.append("it is kept under another tenant than its leaf says")
+    if leaf.subject != row.subject:
+        problems.append("it is kept under another subject than its leaf says")
     if row.body_idx is not None and not _fits(row.salt or b"", row.body or b"", leaf.commitment):
         problems.append("its body or salt is not what it was committed to")
     return problems

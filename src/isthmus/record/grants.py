@@ -65,6 +65,9 @@ def of(connection: Connection, keys: Keys, bundle: str) -> Grant | None:
     row = connection.execute(select(GRANTS).where(GRANTS.c.bundle == bundle)).first()
     if row is None or row.revoked_at:
         return None
+    told = ledger.last(connection, row.tenant, bundle, "policy")
+    if told is not None and told[0] != "policy.granted":
+        return None
     sealed = _seal(keys, row.bundle, row.tenant, row.person, row.reason, row.at, row.revoked_at)
     return Grant(row.bundle, row.person, row.reason, row.at) if hmac.compare_digest(row.seal, sealed) else None
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Row
 
 from isthmus.model.errors import Refused, Unreachable, Untrusted
 from isthmus.model.incidents import SCHEMA_VERSION, Held, Incident, Member
-from isthmus.record import findings
+from isthmus.record import findings, ledger
 from isthmus.record.codec import body_of, encode, incident_from
 from isthmus.record.keys import Keys
 from isthmus.record.schema import INCIDENTS
@@ -21,6 +21,8 @@ from isthmus.record.store import text_of
 
 NEW = 0
 TAMPERED = "tampered"
+_SAVING = ("round", "step", "word", "approval", "undo", "lease", "incident.opened", "incident.merged")
+"""Events whose entry names the revision that was saved with it."""
 _MEMBERS = msgspec.json.Decoder(tuple[tuple[str, str], ...])
 
 
@@ -58,13 +60,16 @@ def load(connection: Connection, keys: Keys, tenant: str, incident_id: str) -> S
 def _stored(connection: Connection, keys: Keys, row: Row[Any]) -> Stored:
     place = f"incident {row.id}"
     keys.check(row.seal, place, *_sealed(row.tenant, row.id, row.revision, row.merged_into, row.body, row.members))
+    told = ledger.last(connection, row.tenant, row.id, *_SAVING)
+    if told is not None and told[1].get("revision", row.revision) != row.revision:
+        raise Untrusted("is older than the record says; not used", place)
     incident = incident_from(row.body, place)
     members = _MEMBERS.decode(row.members)
     held = findings.by_keys(connection, row.tenant, (key for key, _ in members))
     if any(key not in held for key, _ in members):
         raise Untrusted("a finding of it is no longer there; not used", place)
-    told = tuple(Member(held[key].finding, because) for key, because in members)
-    return Stored(replace(incident, members=told), row.revision, row.merged_into)
+    whole = tuple(Member(held[key].finding, because) for key, because in members)
+    return Stored(replace(incident, members=whole), row.revision, row.merged_into)
 
 
 def _sealed(tenant: str, name: str, revision: int, merged_into: str, body: bytes, members: bytes) -> tuple[bytes, ...]:

@@ -11,6 +11,7 @@ SHA-256 over salt and body), `event`, `format` (`isthmus/entry/1`), `subject`, `
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 import rfc8785
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -42,9 +57,12 @@ ENTRIES = Table(
     METADATA,
     Column("idx", _INDEX, primary_key=True, autoincrement=False),
     Column("tenant", String(256), nullable=False),
+    Column("subject", String(256), nullable=False),
     Column("leaf", LargeBinary, nullable=False),
     Column("leaf_hash", LargeBinary, nullable=False),
+    Index("ix_ledger_entries_subject", "tenant", "subject", "idx"),
 )
+"""`tenant` and `subject` repeat what the leaf says, for looking entries up; the audit compares them."""
 BODIES = Table(
     "ledger_bodies",
     METADATA,
@@ -107,7 +125,8 @@ def extend(connection: Connection, entries: Sequence[Entry]) -> range:
     rows = []
     for entry, (leaf, _, _) in zip(entries, leaves, strict=True):
         hashed = leaf_hash(leaf)
-        rows.append({"idx": frontier.size, "tenant": entry.tenant, "leaf": leaf, "leaf_hash": hashed})
+        said = {"tenant": entry.tenant, "subject": entry.subject}
+        rows.append({"idx": frontier.size, **said, "leaf": leaf, "leaf_hash": hashed})
         frontier = frontier.append(hashed)
     if rows:
         connection.execute(_ADD_ENTRIES, rows)
@@ -197,6 +216,19 @@ def forget(connection: Connection, indexes: Iterable[int]) -> int:
     for at in range(0, len(wanted), _AT_ONCE):
         gone += connection.execute(delete(BODIES).where(BODIES.c.idx.in_(wanted[at : at + _AT_ONCE]))).rowcount
     return gone
+
+
+def last(connection: Connection, tenant: str, subject: str, *kinds: str) -> tuple[str, dict[str, Any]] | None:
+    """The newest entry about a subject whose event is one of these or begins with one of these and a dot, and whose body
+    is still there: event and body. What is told of it elsewhere must not be older.
+    """
+    joined = ENTRIES.join(BODIES, ENTRIES.c.idx == BODIES.c.idx)
+    rows = select(ENTRIES.c.leaf, BODIES.c.body).select_from(joined).order_by(ENTRIES.c.idx.desc())
+    for row in connection.execute(rows.where(ENTRIES.c.tenant == tenant, ENTRIES.c.subject == subject)):
+        event = json.loads(row.leaf)["event"]
+        if event in kinds or event.startswith(tuple(f"{kind}." for kind in kinds)):
+            return event, json.loads(row.body)
+    return None
 
 
 def size(connection: Connection) -> int:

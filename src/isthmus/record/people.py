@@ -51,16 +51,23 @@ def put(connection: Connection, keys: Keys, person: Person, now: datetime, by: s
     place = PEOPLE.c.tenant == person.tenant, PEOPLE.c.id == person.id
     if connection.execute(update(PEOPLE).where(*place).values(**row)).rowcount == 0:
         connection.execute(insert(PEOPLE).values(**row))
-    body = {"role": person.role.value, "human": person.human, "active": person.active}
+    body = _said(person)
     ledger.append(connection, tenant=person.tenant, actor=by, event="person.put", subject=person.id, body=body, at=now)
 
 
+def _said(person: Person) -> dict[str, Any]:
+    """What the record says of somebody: no names."""
+    return {"role": person.role.value, "human": person.human, "active": person.active}
+
+
 def register(connection: Connection, keys: Keys, tenant: str) -> dict[str, Person]:
-    """Everybody of a tenant, by id. A row somebody else wrote is not in it."""
+    """Everybody of a tenant, by id. A row somebody else wrote, or an older one put back, is not in it."""
     found = {}
     for row in connection.execute(select(PEOPLE).where(PEOPLE.c.tenant == tenant)):
         person = _person(row)
-        if hmac.compare_digest(row.seal, keys.seal(encode(person))):
+        told = ledger.last(connection, tenant, person.id, "person.put")
+        current = told is None or told[1] == _said(person)
+        if current and hmac.compare_digest(row.seal, keys.seal(encode(person))):
             found[person.id] = person
     return found
 
@@ -121,6 +128,8 @@ def _holder(connection: Connection, keys: Keys, row: Row[Any], now: datetime) ->
     sealed = _seal(keys, row.id, row.tenant, row.person, row.hash, row.expires_at, row.revoked_at)
     expires = moment_of(row.expires_at)
     if not hmac.compare_digest(row.seal, sealed) or row.revoked_at or (expires is not None and now >= expires):
+        raise _nobodys()
+    if ledger.last(connection, row.tenant, row.id, "key.revoked") is not None:
         raise _nobodys()
     person = register(connection, keys, row.tenant).get(row.person)
     if person is None or not person.active:

@@ -225,10 +225,12 @@ def _ledger_entries() -> None:
         "ledger_entries",
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("tenant", sa.String(length=256), nullable=False),
+        sa.Column("subject", sa.String(length=256), nullable=False),
         sa.Column("leaf", sa.LargeBinary(), nullable=False),
         sa.Column("leaf_hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("idx", name="pk_ledger_entries"),
     )
+    op.create_index("ix_ledger_entries_subject", "ledger_entries", ["tenant", "subject", "idx"])
 
 
 def _ledger_head() -> None:
