@@ -8,17 +8,19 @@ ARGS ?=
 
 $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Isthmus needs Python 3.11 or newer; set PYTHON=python3.x") if sys.version_info < (3, 11) else None'
-	@echo "Setting up $(VENV) (once, about half a minute)"
+	@echo "Setting up $(VENV) (once; a minute or two, longer on a busy machine)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/run.txt -r requirements/build.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.run requirements/lab.txt
+	@echo "Setting up the simulated company (once)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/lab.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.lab requirements/dev.txt
+	@echo "Setting up what tests need (once)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 

@@ -91,12 +91,13 @@ class Life:
 
     def ask(self, do: str, **given: Any) -> Any:
         """What the life answers; None when it died instead. Raises `RuntimeError` when it failed in another way."""
-        try:
+        line = ""
+        with suppress(OSError):
             self._stream.write(json.dumps({"do": do, **given}) + "\n")
             self._stream.flush()
+        # A life that died before it could be asked may still have said at which boundary.
+        with suppress(OSError):
             line = self._stream.readline()
-        except OSError:
-            line = ""
         said = json.loads(line) if line else {}
         if "failed" in said:
             raise RuntimeError(said["failed"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -147,3 +148,8 @@ class Proxy(ThreadingHTTPServer):
     def __init__(self, origin: str, entries: Callable[[], int], noted: Callable[[dict[str, str], int, int], None]) -> None:
         super().__init__(("127.0.0.1", 0), _Call)
         self.origin, self.entries, self.noted = origin, entries, noted
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that broke is what happens when lives end; anything else is told as usual."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)

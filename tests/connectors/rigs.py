@@ -32,7 +32,7 @@ from isthmus.record.store import open_store
 from isthmus.wire.http import WireHttp, WireOutward
 
 _CREDENTIAL = ("auth", "token", "key", "secret", "cookie", "uaks")
-_SHORTEST_CREDENTIAL = 8
+_SHORTEST_CREDENTIAL, _MANY = 8, 50
 _NO_STATE = ("token", "calls", "app")
 """In a simulated platform's names: who is signed in, how often it was asked, and the application itself."""
 
@@ -57,11 +57,11 @@ class Front:
         for one in (self.faults, self.statuses):
             vars(one).update(vars(Faults()))
 
-    def break_down(self, fault: Fault, after: int, times: int) -> None:
+    def break_down(self, fault: Fault, after: int, times: int, in_turn: bool) -> None:
         order = self.statuses if isinstance(fault, int) else self.faults
         # `None` lets one request pass.
         passing: list[Any] = [None] * after
-        order.next = deque([*passing, *([fault] * times)])
+        order.next = deque([*passing, *([fault, None] * _MANY if in_turn else [fault] * times)])
         order.always = None if times else fault
 
     def mend(self) -> None:
@@ -140,11 +140,11 @@ class Rig:
         return {*self._kept.values(), *self._front.credentials}
 
     @asynccontextmanager
-    async def connected(self, patience: float = 10.0, **changed: Any) -> AsyncIterator[Roles]:
+    async def connected(self, patience: float = 10.0, attempts: int = 1, **changed: Any) -> AsyncIterator[Roles]:
         config, connect = self.connector.config, self.connector.connect
         if config is None or connect is None:
             raise Broken(f"{self.connector.name} cannot be connected")
-        outward = Quick(lambda: NOW, self._town.authority, attempts=1, patience=60.0, timeout=patience)
+        outward = Quick(lambda: NOW, self._town.authority, attempts=attempts, patience=60.0, timeout=patience)
         self._front.faults.hang = 2 * patience
         try:
             yield connect(config.model_validate({**self.settings, **changed}), outward)
@@ -157,8 +157,8 @@ class Rig:
     def writes(self) -> int | None:
         return None
 
-    def break_down(self, fault: Fault, after: int = 0, times: int = 0) -> None:
-        self._front.break_down(fault, after, times)
+    def break_down(self, fault: Fault, after: int = 0, times: int = 0, in_turn: bool = False) -> None:
+        self._front.break_down(fault, after, times, in_turn)
 
     def mend(self) -> None:
         self._front.mend()

@@ -88,9 +88,9 @@ class AwsRig(Rig):
         }
 
     @asynccontextmanager
-    async def connected(self, patience: float = 10.0, **changed: Any) -> AsyncIterator[Roles]:
-        with patch.multiple(clients, _READ_SECONDS=patience, _ATTEMPTS=1):
-            async with super().connected(patience, **changed) as roles:
+    async def connected(self, patience: float = 10.0, attempts: int = 1, **changed: Any) -> AsyncIterator[Roles]:
+        with patch.multiple(clients, _READ_SECONDS=patience, _ATTEMPTS=attempts):
+            async with super().connected(patience, attempts, **changed) as roles:
                 yield roles
 
     def state(self) -> Any:

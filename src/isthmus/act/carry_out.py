@@ -74,8 +74,8 @@ async def forward(step: Step, hand: Hand, ask: Questions, now: datetime) -> Step
     try:
         moved = await _moved(step, hand, ask, now)
     except Refused as error:
-        # What stands is ours to take back: a no to that is a no for now.
-        refused = step.undo is None and not _released_now(step, now)
+        # What stands is ours to take back, and people must hear of it: a no to that is a no for now, mended by somebody.
+        refused = step.undo is None and not _released_now(step, now) and not hand.patient
         return _ended(step, Result.REFUSED, str(error), now) if refused else troubled(step, str(error), now, True)
     except (Unreachable, Untrusted) as error:
         return troubled(step, str(error), now, hand.patient)

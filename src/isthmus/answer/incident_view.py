@@ -48,7 +48,7 @@ class OutcomeRow(msgspec.Struct, frozen=True):
 
 class StepRow(msgspec.Struct, frozen=True):
     """One action and how far it is. `plan` is the canonical JSON that `plan_hash` is the SHA-256 of: exactly that is
-    approved, nothing else. `before` is the state undo restores.
+    approved, nothing else. `before` is the state undo restores; `in_place` is never true of a case, which people close.
     """
 
     ability: str
@@ -178,7 +178,7 @@ def step_row(step: Step, plan_text: PlanText) -> StepRow:
         execute_by=_at(request.execute_by if request else None),
         approvals=tuple(ApprovalRow(one.person, one.granted, one.reason, _at(one.at)) for one in step.approvals),
         outcome=_outcome(step.outcome),
-        in_place=step.in_place,
+        in_place=step.in_place and not step.action.ability.startswith("case."),
         waiting=step.waiting,
         lease_until=_at(step.lease_until),
         undo=f"ordered by {step.undo.by}: {step.undo.reason}" if step.undo else "",

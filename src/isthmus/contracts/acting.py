@@ -197,9 +197,9 @@ def _kept_once(rig: Rig, place: str, versions: Sequence[str]) -> None:
 
 async def a_lost_answer_leaves_one_case(rig: Rig, role: str) -> None:
     """Whichever request of a put breaks off after the platform carried it out, opening a case or changing one, the next
-    put leaves one case, and one note for each version.
+    put leaves one case, and one note for each version; so does sending it again by itself, as far as it does.
     """
-    async with rig.connected() as roles:
+    async with rig.connected(attempts=2) as roles:
         sink = sure(roles.sink)
         for versions in (("a1",), ("a1", "b2")):
             for after in range(_MOST_REQUESTS):

@@ -49,9 +49,9 @@ class Rig(Protocol):
         """What no error and no log may show: those secrets, and every credential the platform has been shown so far."""
         ...
 
-    def connected(self, patience: float = 10.0, **changed: Any) -> AbstractAsyncContextManager[Roles]:
+    def connected(self, patience: float = 10.0, attempts: int = 1, **changed: Any) -> AbstractAsyncContextManager[Roles]:
         """Connects anew, as after a restart, with these settings changed; no call is waited for longer than `patience`
-        seconds, nor repeated.
+        seconds, nor sent more often than `attempts`.
         """
         ...
 
@@ -67,8 +67,9 @@ class Rig(Protocol):
         """How many of them may have changed something; None where that cannot be seen from outside."""
         ...
 
-    def break_down(self, fault: Fault, after: int = 0, times: int = 0) -> None:
-        """From now on every request goes wrong, but for the first `after`; only so many `times`, when given.
+    def break_down(self, fault: Fault, after: int = 0, times: int = 0, in_turn: bool = False) -> None:
+        """From now on every request goes wrong, but for the first `after`; only so many `times`, when given; with
+        `in_turn` every second one does.
 
         What is answered with a status repeats what was sent, as far as the vendor's shape of error has room for it.
         """

@@ -56,10 +56,12 @@ async def no_secret_is_told(rig: Rig, role: str) -> None:
     """No secret of the instance and no credential it used stands in an error, its traceback or a log line of ours, even
     where the platform repeats what it was sent. The two promises before this one look for them in every call, too.
     """
-    await _under(rig, role, _REPEATING, (503,))
+    await _under(rig, role, _REPEATING, in_turn=(401, 500))
 
 
-async def _under(rig: Rig, role: str, faults: Sequence[Fault], half_way: Sequence[Fault] = ()) -> list[Heard]:
+async def _under(
+    rig: Rig, role: str, faults: Sequence[Fault], half_way: Sequence[Fault] = (), in_turn: Sequence[Fault] = ()
+) -> list[Heard]:
     """Every question under every fault. Raises `Broken` when any of them changed the platform or told a secret."""
     with listening() as logged:
         asked = await questions(rig, role)
@@ -69,6 +71,7 @@ async def _under(rig: Rig, role: str, faults: Sequence[Fault], half_way: Sequenc
         if HANG in faults:
             heard += await _warm(rig, [HANG], asked[:_AT_ONCE], _WARM_PATIENCE)
         heard += await _half_way(rig, half_way, asked)
+        heard += [one for fault in in_turn for one in await _in_turn(rig, fault, asked)]
     if rig.state() != before:
         raise Broken(f"{rig.connector.name} {role}: the platform was changed by calls that failed")
     for one in heard:
@@ -144,6 +147,17 @@ async def _half_way(rig: Rig, faults: Sequence[Fault], asked: Sequence[Question]
             for after in range(1, rig.calls() - begun):
                 for fault in faults:
                     heard += await _broken(rig, fault, [one], roles, f"after {after} requests", after)
+    return heard
+
+
+async def _in_turn(rig: Rig, fault: Fault, asked: Sequence[Question]) -> list[Heard]:
+    """Signing in goes well, and what comes after it does not; or the other way round."""
+    heard = []
+    for after in (0, 1):
+        async with rig.connected() as roles:
+            rig.break_down(fault, after, in_turn=True)
+            heard.append(Heard(f"{asked[0].name} (in turn)", fault, await settled(asked[0].ask(roles))))
+            rig.mend()
     return heard
 
 

@@ -181,6 +181,8 @@ def _step(incident: Incident, fits: Callable[[Step], bool]) -> tuple[int, Step]:
 
 
 def _placed(incident: Incident, ability: str, target: str) -> tuple[int, Step]:
+    if ability.startswith("case."):
+        raise Refused("a case is closed by people, not taken back")
     for position, step in enumerate(incident.steps):
         if (step.action.ability, step.action.target) == (ability, target) and step.may_stand:
             return position, step

@@ -13,10 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import trustme
 import uvicorn
 
-from isthmus.model.errors import IsthmusError
+from isthmus.model.errors import IsthmusError, Refused
+
+try:
+    import trustme
+except ModuleNotFoundError:
+    # The product is installed without the simulated company; only whoever asks for it needs more.
+    trustme = None  # type: ignore[assignment]
 
 _PATIENCE = 15.0
 
@@ -94,6 +99,8 @@ class Town:
     """A certificate authority and the servers that trust grows on; closing it ends them all."""
 
     def __init__(self, folder: Path) -> None:
+        if trustme is None:
+            raise Refused("the simulated company needs more than the product: install isthmus[lab] (make demo does)")
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         authority = trustme.CA()

@@ -76,7 +76,7 @@ ABILITIES = (
     Ability(
         "host.pause_container", "", AssetKind.CONTAINER, _ATTACK, 1, True, "pause the container on its host, keeping its memory"
     ),
-    Ability("case.open", "", AssetKind.OTHER, frozenset(), 9, True, "open a case for its owner"),
+    Ability("case.open", "", AssetKind.OTHER, frozenset(), 9, False, "open a case for its owner; people close it"),
 )
 """Every ability that can be proposed today. What executes them comes with the connectors that declare them."""
 

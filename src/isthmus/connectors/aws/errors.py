@@ -42,6 +42,13 @@ _LATER = frozenset(_LATER_CODES.split())
 """Codes that are about now, not about us: asking again later may help."""
 
 
+_OURS = {
+    "ProfileNotFound": "the credentials cannot be used: the AWS configuration does not hold this profile",
+    "NoCredentialsError": "credentials are missing: neither in the settings nor where AWS's own client looks",
+    "PartialCredentialsError": "the credentials are not whole",
+}
+
+
 class Denied(Refused):
     """AWS said no, and which of its codes it gave."""
 
@@ -70,7 +77,7 @@ def told(error: Exception, call: str) -> IsthmusError:
         return Unreachable(f"{call}: answered something that cannot be read")
     if isinstance(error, _SILENT):
         return Unreachable(f"{call}: AWS did not answer ({name})")
-    return Denied(f"{call}: {name}", name)
+    return Denied(f"{call}: {_OURS.get(name, name)}", name)
 
 
 def _answered(error: ClientError, call: str) -> IsthmusError:

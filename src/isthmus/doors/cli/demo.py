@@ -36,7 +36,7 @@ _PEOPLE = (
     Person("ada", "default", "Ada Okafor", Role.APPROVER),
     Person("ben", "default", "Ben Haddad", Role.ANALYST),
 )
-_PATIENCE = 300.0
+_PATIENCE, _FIRST_CASES = 300.0, 5
 _MARK = "made-by-isthmus-demo"
 
 
@@ -48,7 +48,7 @@ def demo(
 ) -> None:
     """A simulated company's day through the whole line: alerts in, one containment done, one waiting, all of it on record."""
     quiet_logs()
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     _fresh(out)
     day = Day(seed, size.value)
     console.print("A simulated company: AWS on moto, and Wiz, Prisma, Orca, Lacework and ServiceNow over TLS.", style="bold")
@@ -187,14 +187,17 @@ class _Story:
     def _truth(self) -> None:
         """Where each attack of the day stands in the queue; only the lab knows, the service never saw it."""
         ranked = [one["id"] for one in self._ask("/v1/incidents?limit=100")["incidents"] if not one["merged_into"]]
-        told = [self._ask(f"/v1/incidents/{name}")["report"] or {"findings": []} for name in ranked]
-        held = [{(one["source"], one["source_id"].split("/")[0]) for one in report["findings"]} for report in told]
+        reports = [self._ask(f"/v1/incidents/{name}")["report"] or {"findings": []} for name in ranked]
+        held = [{(one["source"], one["source_id"].split("/")[0]) for one in report["findings"]} for report in reports]
+        told: list[tuple[int, str]] = []
         self._console.print("\nWhat really happened, and where it stands in the queue:", style="bold")
         for story in self._world.day.truth.of_role("attack"):
             keys = {one.key for one in self._world.day.truth.claims if one.story == story.id and one.role == "attack"}
             places = [number for number, seen in enumerate(held, 1) if seen & keys]
-            rank = f"rank {places[0]}" if places else "not told by these platforms"
-            self._console.print(f"  {rank}: {story.what}", markup=False)
+            told.append((places[0] if places else len(held) + 1, story.what))
+        for place, what in sorted(told):
+            rank = f"rank {place}" if place <= len(held) else "not told by these platforms"
+            self._console.print(f"  {rank}: {what}", markup=False)
 
     def _steps(self, state: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         rows = self._ask(f"/v1/incidents?state={state}")["incidents"]
@@ -232,8 +235,10 @@ class _Story:
     def _cases(self) -> None:
         rows = self._world.simulated["servicenow"].rows("sn_si_incident")
         self._console.print(f"\nCases in ServiceNow: {len(rows)}", style="bold")
-        for row in rows[:5]:
+        for row in rows[:_FIRST_CASES]:
             self._console.print(f"  {row['number']}  {row['short_description'][:90]}  [{row['correlation_id']}]", markup=False)
+        if len(rows) > _FIRST_CASES:
+            self._console.print(f"  and {len(rows) - _FIRST_CASES} more")
 
     def _undone(self, done: tuple[dict[str, Any], dict[str, Any]], before: dict[str, Any]) -> None:
         incident, step = done
@@ -268,7 +273,8 @@ def _stay(service: Running, keys: dict[str, str], console: Console) -> None:
     console.print(f"\nStill up at {service.url}. Sign in there with one of these keys, or use them for `isthmus incidents`:")
     for one in _PEOPLE:
         console.print(f"  {one.id:6} {one.role.value:9} {keys[one.id]}", markup=False)
-    console.print(f"  export ISTHMUS_SERVER={service.url} ISTHMUS_KEY={keys['ada']}", markup=False)
+    console.print(f"  export ISTHMUS_SERVER={service.url}", markup=False)
+    console.print(f"  export ISTHMUS_KEY={keys['ada']}", markup=False)
     console.print("Ctrl-C ends it.")
     try:
         while True:
