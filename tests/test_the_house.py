@@ -26,6 +26,8 @@ MAY_SURVIVE_ANYTHING = {
     # A web door and a worker: one request's trouble is not the next one's.
     "src/isthmus/doors/app.py",
     "src/isthmus/doors/worker.py",
+    # The work itself: one incident that cannot be carried on holds up no other.
+    "src/isthmus/desk/work.py",
 }
 
 

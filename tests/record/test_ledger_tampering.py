@@ -68,9 +68,8 @@ def put(connection: Connection, index: int, what: Entry, body: bytes = b"{}") ->
     leaf = leaf_of(what, commitment(salt, body))
     for table in (ENTRIES, BODIES):
         connection.execute(delete(table).where(table.c.idx == index))
-    connection.execute(
-        insert(ENTRIES).values(idx=index, tenant=what.tenant, subject=what.subject, leaf=leaf, leaf_hash=leaf_hash(leaf))
-    )
+    named = {"tenant": what.tenant, "subject": what.subject}
+    connection.execute(insert(ENTRIES).values(idx=index, **named, leaf=leaf, leaf_hash=leaf_hash(leaf)))
     connection.execute(insert(BODIES).values(idx=index, salt=salt, body=body))
 
 
