@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench.kills_choice import chosen, twice
 from bench.kills_lane import Lanes, Result
-from bench.kills_life import warm
+from bench.kills_life import UNSOWN, warm
 from bench.kills_plants import PLANTS
 
 _ABOUT = ("cases", "effects", "deliveries", "ledger", "states", "life")
@@ -100,9 +100,10 @@ def planted(lanes: Lanes, asked: argparse.Namespace, plant: str, clean: dict[str
     tasks = [{"plant": name, **given} for name in wanted]
     missed = 0
     for one in lanes.done(tasks):
-        missed += not one.problems
-        how = f"in run {one.runs}, {one.boundary or 'without any kill'}: {one.problems[0][:160]}" if one.problems else ""
-        print(f"{'caught' if one.problems else 'MISSED'}  {one.plant}: {PLANTS[one.plant].what}; {how}", flush=True)
+        seen = bool(one.problems) and UNSOWN not in one.problems[0]
+        missed += not seen
+        said = f"in run {one.runs}, {one.boundary or 'without any kill'}: {one.problems[0][:160]}" if one.problems else ""
+        print(f"{'caught' if seen else 'MISSED'}  {one.plant}: {PLANTS[one.plant].what}; {said}", flush=True)
     print(f"{len(wanted) - missed} of {len(wanted)} planted bugs caught")
     return missed
 

@@ -43,6 +43,7 @@ BEN = Person("ben", "default", "Ben", Role.ANALYST)
 ROSA = Person("rosa", "default", "Rosa", Role.ADMIN)
 PATIENCE = timedelta(minutes=20)
 """How far a life moves its clock to see what is due; short of what people have to answer."""
+UNSOWN = "cannot be planted"
 _MOST_TURNS = 300
 
 
@@ -85,7 +86,7 @@ class Life:
     """The harness's end of a life. `dying` is the boundary it was killed at, `passed` all it passed when it ended well."""
 
     def __init__(self, ours: socket.socket, zygote: socket.socket) -> None:
-        self._stream, self._zygote = ours.makefile("rw", encoding="utf-8"), zygote
+        self._stream, self._zygote = ours.makefile("r", encoding="utf-8"), zygote
         self._ours = ours
         self.dying, self.passed = "", list[str]()
 
@@ -93,8 +94,7 @@ class Life:
         """What the life answers; None when it died instead. Raises `RuntimeError` when it failed in another way."""
         line = ""
         with suppress(OSError):
-            self._stream.write(json.dumps({"do": do, **given}) + "\n")
-            self._stream.flush()
+            self._ours.sendall(json.dumps({"do": do, **given}).encode() + b"\n")
         # A life that died before it could be asked may still have said at which boundary.
         with suppress(OSError):
             line = self._stream.readline()
@@ -146,7 +146,7 @@ def _live(own: socket.socket, given: Mapping[str, Any]) -> None:
         # The bug comes on top, so that what it commits by itself is a boundary too.
         watch(marks)
         if given["plant"]:
-            PLANTS[given["plant"]].sow()
+            _sown(given["plant"])
         with asyncio.Runner() as runner:
             runner.run(_Living(given, marks).converse(stream, tell))
     except BaseException:  # noqa: BLE001 - whatever it was, the harness has to hear of it
@@ -154,6 +154,14 @@ def _live(own: socket.socket, given: Mapping[str, Any]) -> None:
             tell({"failed": traceback.format_exc()})
         os._exit(1)
     os._exit(0)
+
+
+def _sown(plant: str) -> None:
+    """A bug that finds no place in the product any more must not pass for one that was seen."""
+    try:
+        PLANTS[plant].sow()
+    except AttributeError as error:
+        raise LookupError(f"{UNSOWN}: {error}") from None
 
 
 class _Living:

@@ -26,7 +26,7 @@ from isthmus.desk.words import Words
 from isthmus.desk.work import Work
 from isthmus.model.plans import Outcome, Result
 from isthmus.record import inbox, ledger
-from isthmus.record.inbox import API
+from isthmus.record.inbox import WEBHOOK
 from isthmus.record.store import Store
 
 
@@ -168,7 +168,7 @@ def _later(wants: Callable[..., bool], place: Any, name: str, answer: Any) -> No
 
 
 def _page_later() -> None:
-    _later(lambda handed: bool(handed) and handed[0].channel == API, inbox, "accept", [])
+    _later(lambda handed: bool(handed) and handed[0].channel != WEBHOOK, inbox, "accept", [])
 
 
 def _ledger_later() -> None:
@@ -230,14 +230,13 @@ def _commit_midway() -> None:
 
 def _fingerprint_first() -> None:
     def make(plain: Any) -> Any:
-        def first(connection: Any, *given: Any) -> bool:
-            fresh: bool = plain(connection, *given)
+        def store(connection: Any, *given: Any) -> None:
             _midway(connection)
-            return fresh
+            plain(connection, *given)
 
-        return first
+        return store
 
-    _swap(inbox, "_first", make)
+    _swap(inbox, "_store", make)
 
 
 def _wake_in_memory() -> None:
