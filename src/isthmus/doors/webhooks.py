@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from isthmus.doors.limits import Limits, as_json, declared, header, read
 from isthmus.model.errors import IsthmusError
 from isthmus.record.inbox import WEBHOOK, Handed
 
+LOG = logging.getLogger("isthmus.doors")
 _SMALLEST = 1_024
 """What a delivery counts for in memory at least, its connection and bookkeeping included."""
 _BOM = b"\xef\xbb\xbf"
@@ -135,6 +137,7 @@ class Webhooks:
         if not secret.strip():
             raise Told(403, "no_webhook", f"set webhook_secret of the instance {instance.name} to take its webhooks")
         if not same:
+            LOG.warning("webhook of %s refused: the secret is missing or wrong (request %s)", instance.name, passage.request_id)
             raise Told(401, "no_key", "the secret is missing or wrong", {"www-authenticate": 'Bearer realm="webhook"'})
         return instance
 
