@@ -78,9 +78,10 @@ def change(before: Incident, after: Incident) -> tuple[str, dict[str, Any]]:
 
 def _field(old: Step | None, new: Step) -> str:
     """The field of a step that is new; what says most comes last."""
+    if old is None:
+        return "added"
     names = ("trouble", "target", "decision", "preview", "request", "approvals", "intent", "outcome", "undo", "undone")
-    changed = [name for name in names if getattr(old, name, None) != getattr(new, name)]
-    return changed[-1] if changed else "added"
+    return [name for name in names if getattr(old, name) != getattr(new, name)][-1]
 
 
 def _step(step: Step) -> dict[str, Any]:

@@ -21,8 +21,6 @@ from isthmus.record.store import text_of
 
 NEW = 0
 TAMPERED = "tampered"
-_SAVING = ("round", "step", "word", "approval", "undo", "lease", "incident.opened", "incident.merged")
-"""Events whose entry names the revision that was saved with it."""
 _MEMBERS = msgspec.json.Decoder(tuple[tuple[str, str], ...])
 
 
@@ -60,8 +58,8 @@ def load(connection: Connection, keys: Keys, tenant: str, incident_id: str) -> S
 def _stored(connection: Connection, keys: Keys, row: Row[Any]) -> Stored:
     place = f"incident {row.id}"
     keys.check(row.seal, place, *_sealed(row.tenant, row.id, row.revision, row.merged_into, row.body, row.members))
-    told = ledger.last(connection, row.tenant, row.id, *_SAVING)
-    if told is not None and told[1].get("revision", row.revision) != row.revision:
+    told = ledger.last(connection, row.tenant, row.id, holding="revision")
+    if told is not None and told[1]["revision"] != row.revision:
         raise Untrusted("is older than the record says; not used", place)
     incident = incident_from(row.body, place)
     members = _MEMBERS.decode(row.members)

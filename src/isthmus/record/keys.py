@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -75,17 +76,8 @@ def load(folder: Path) -> Keys:
 
 def _own(path: Path) -> bytes:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from None
-    else:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_LENGTH))
-            file.flush()
-            os.fsync(file.fileno())
-    try:
+        if not path.exists():
+            _made(path)
         found, mode = path.read_bytes(), path.stat().st_mode
     except OSError as error:
         raise Refused(f"{path}: {error.strerror}") from None
@@ -94,6 +86,19 @@ def _own(path: Path) -> bytes:
     if mode & 0o077:
         raise Refused(f"{path}: others can read it; chmod 600 it")
     return found
+
+
+def _made(path: Path) -> None:
+    """The key under its name whole or not at all, whatever dies meanwhile; of two makers the first one's stays."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(_LENGTH))
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
 
 
 def public_text(keys: Keys) -> str:

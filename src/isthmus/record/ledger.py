@@ -218,16 +218,18 @@ def forget(connection: Connection, indexes: Iterable[int]) -> int:
     return gone
 
 
-def last(connection: Connection, tenant: str, subject: str, *kinds: str) -> tuple[str, dict[str, Any]] | None:
-    """The newest entry about a subject whose event is one of these or begins with one of these and a dot, and whose body
-    is still there: event and body. What is told of it elsewhere must not be older.
+def last(
+    connection: Connection, tenant: str, subject: str, kind: str = "", holding: str = ""
+) -> tuple[str, dict[str, Any]] | None:
+    """The newest entry about a subject of this kind of event (`policy` is any `policy.…`), whose body is still there and
+    has this key: event and body. What is told of the subject elsewhere must not be older.
     """
     joined = ENTRIES.join(BODIES, ENTRIES.c.idx == BODIES.c.idx)
     rows = select(ENTRIES.c.leaf, BODIES.c.body).select_from(joined).order_by(ENTRIES.c.idx.desc())
     for row in connection.execute(rows.where(ENTRIES.c.tenant == tenant, ENTRIES.c.subject == subject)):
-        event = json.loads(row.leaf)["event"]
-        if event in kinds or event.startswith(tuple(f"{kind}." for kind in kinds)):
-            return event, json.loads(row.body)
+        event, body = json.loads(row.leaf)["event"], json.loads(row.body)
+        if (event == kind or event.startswith(f"{kind}." if kind else "")) and (not holding or holding in body):
+            return event, body
     return None
 
 
