@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from isthmus.answer.incident_view import IncidentView, QueueRow, view
 from isthmus.decide import approvals
 from isthmus.desk.instances import Instances
+from isthmus.desk.saving import set_aside
 from isthmus.desk.words import Words
 from isthmus.model.errors import Refused, Untrusted
 from isthmus.model.people import Person, Right
@@ -92,9 +93,9 @@ class Desk:
         for row in self.queue(person, {"state": "waiting_for_approval"}, MOST_ROWS):
             try:
                 found.append(self.incident(person, row.id, now))
-            except Untrusted:
+            except Untrusted as error:
                 with self.store.writing() as connection:
-                    incidents.park(connection, person.tenant, row.id)
+                    set_aside(connection, person.tenant, row.id, str(error), now)
         return found
 
     def counts(self, person: Person) -> list[dict[str, Any]]:

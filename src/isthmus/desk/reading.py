@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from isthmus.contracts.roles import Source
-from isthmus.desk.saving import OURSELVES, save
+from isthmus.desk.saving import OURSELVES, save, set_aside
 from isthmus.intake.correlate import correlate
 from isthmus.intake.normalise import normalise
 from isthmus.intake.parse import Parsed, records
@@ -79,12 +79,7 @@ class Reader:
             except _SetAside as error:
                 LOG.error("incident %s: %s", error.incident, error)
                 with self._store.writing() as connection:
-                    incidents.park(connection, error.tenant, error.incident)
-                    about = {"because": str(error)}
-                    event, whose = "incident.tampered", error.tenant
-                    ledger.append(
-                        connection, tenant=whose, actor=OURSELVES, event=event, subject=error.incident, body=about, at=now
-                    )
+                    set_aside(connection, error.tenant, error.incident, str(error), now)
 
     def _read(self, now: datetime) -> int:
         with self._store.reading() as connection:
@@ -166,7 +161,7 @@ class Reader:
         Folding(connection, self._store, tenant, known, every, now).fold(stories, held)
         totals = {name: sum(one[name] for one in read.counts.values()) for name in ("seen", "stored", "duplicate", "rejected")}
         ledger.append(
-            connection, tenant=tenant, actor="isthmus", event="intake.read", subject=tenant, body=dict(totals), at=now
+            connection, tenant=tenant, actor=OURSELVES, event="intake.read", subject=tenant, body=dict(totals), at=now
         )
 
 

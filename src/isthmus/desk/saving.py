@@ -41,6 +41,13 @@ def save(
     return saved
 
 
+def set_aside(connection: Connection, tenant: str, incident: str, because: str, now: datetime) -> None:
+    """Stop using an incident that somebody else changed in the database, with an entry that says so."""
+    incidents.park(connection, tenant, incident)
+    event, body = "incident.tampered", {"because": because}
+    ledger.append(connection, tenant=tenant, actor=OURSELVES, event=event, subject=incident, body=body, at=now)
+
+
 def listed(stored: Stored, now: datetime, wake: datetime | None) -> Listed:
     """What the queue shows of it."""
     incident = stored.incident

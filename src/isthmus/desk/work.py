@@ -20,13 +20,13 @@ from sqlalchemy import Connection
 from isthmus import pipeline
 from isthmus.desk.instances import Instance, Instances
 from isthmus.desk.reading import Reader
-from isthmus.desk.saving import OURSELVES, change, listed, over, save
+from isthmus.desk.saving import change, listed, over, save, set_aside
 from isthmus.model.disposition import silence
 from isthmus.model.errors import IsthmusError, Refused, Unreachable, Untrusted
 from isthmus.model.findings import Finding
 from isthmus.model.incidents import Incident, WordKind
 from isthmus.pipeline import Parts
-from isthmus.record import cursors, findings, inbox, incidents, ledger
+from isthmus.record import cursors, findings, inbox, incidents
 from isthmus.record.inbox import API, ASKED, Handed
 from isthmus.record.incidents import Stored
 from isthmus.record.store import Store, moment_of
@@ -188,9 +188,7 @@ class Work:
         except Untrusted as error:
             LOG.error("incident %s: %s", name, error)
             with self.store.writing() as connection:
-                incidents.park(connection, tenant, name)
-                body, event = {"because": str(error)}, "incident.tampered"
-                ledger.append(connection, tenant=tenant, actor=OURSELVES, event=event, subject=name, body=body, at=now)
+                set_aside(connection, tenant, name, str(error), now)
             return None
 
     async def carry_on(self, tenant: str, name: str, now: datetime) -> None:
