@@ -37,10 +37,11 @@ from isthmus.record import grants, people
 from isthmus.record.checkpoints import Signer
 from isthmus.record.grants import Grant
 from isthmus.record.intel import load as load_intel
-from isthmus.record.store import KILL, Store, open_store
+from isthmus.record.store import KILL, Store, address, open_store
 from isthmus.settings import Loaded, Settings
 from isthmus.steps import Authority
 from isthmus.wire.http import WireOutward
+from isthmus.wire.secrets import resolve
 
 READ_ONLY = Path(decide.__file__).parent / "packs" / "read-only"
 LOG_NAME = "isthmus"
@@ -71,6 +72,21 @@ def intel_folder() -> Path:
 def data_folder(loaded: Loaded) -> Path:
     """Where database, keys and kill switch of this installation lie."""
     return loaded.at(loaded.settings.data) or Path(platformdirs.user_data_dir("isthmus"))
+
+
+def begun(loaded: Loaded) -> bool:
+    """Whether this installation has a database."""
+    folder = data_folder(loaded)
+    return (folder / "isthmus.db").exists() if loaded.settings.database is None else (folder / "keys").exists()
+
+
+def opened(loaded: Loaded) -> Store:
+    """The database of these settings, made or brought up to date; close it. Raises `IsthmusError` when it cannot be."""
+    given, password = loaded.settings.database, loaded.settings.database_password
+    url = None if given is None else address(given)
+    if url is not None and password is not None:
+        url = url.set(password=resolve(password).reveal())
+    return open_store(data_folder(loaded), url)
 
 
 def parts(settings: Settings, intel: Path | None) -> Parts:
@@ -152,7 +168,7 @@ class House:
 def house(checked: Checked) -> House:
     """An installation on these settings, its database open."""
     settings, folder = checked.loaded.settings, data_folder(checked.loaded)
-    store = open_store(folder)
+    store = opened(checked.loaded)
     switch = folder / KILL
     instances = Instances(checked.instances)
     with store.reading() as connection:

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from isthmus.contracts.wire import SecretRef
 from isthmus.model.errors import Untrusted
 from isthmus.model.estate import Account, Criticality, Environment, Estate, Expected
 
@@ -139,6 +140,12 @@ class Settings(_Frozen):
     policy: Path | None = Field(default=None, description="Folder of the policy bundle. None: read-only, nothing is written.")
     guard: Path | None = Field(default=None, description="File of the guard. None: its shipped limits.")
     data: Path | None = Field(default=None, description="Folder of database, keys and kill switch.")
+    database: str | None = Field(
+        default=None,
+        description="A PostgreSQL instead of the embedded database: postgresql://user@host/name. Every process on it is "
+        "given the same keys (`data`/keys).",
+    )
+    database_password: SecretRef | None = Field(default=None, description="Its password, by reference.")
     authority: Path | None = Field(default=None, description="Certificate authority (PEM) of platforms with a private one.")
     server: ServerSettings = Field(default_factory=ServerSettings, description="How `isthmus serve` can be reached.")
     clocks: ClockSettings = Field(default_factory=ClockSettings, description="How long things may take.")

@@ -15,6 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import URL
+
 from isthmus import assembly
 from isthmus.act.guard.config import DEFAULT, GuardConfig
 from isthmus.answer.case import case_of
@@ -152,9 +154,9 @@ def loaded(policy: Path) -> Bundle:
 class Site:
     """Everything of one installation, with a clock that stands until somebody moves it."""
 
-    def __init__(self, folder: Path, guard: GuardConfig = DEFAULT, policy: Path = POLICY) -> None:
+    def __init__(self, folder: Path, guard: GuardConfig = DEFAULT, policy: Path = POLICY, database: URL | None = None) -> None:
         self.folder, self.now = folder, NOW
-        self.store = open_store(folder)
+        self.store = open_store(folder, database)
         self.kill = folder / "kill"
         self.dev = Cloud(DEV, {HOST: "web"})
         self.prod = Cloud(PROD, {PROD_HOST: "web"})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 from tests.desk.site import ADA, BEN, CAL, DEV, HOST, NOW, PROD, PROD_HOST, Site, attack
 
 from isthmus.decide import bundle as bundles
@@ -20,8 +22,10 @@ READ_ONLY = Path(bundles.__file__).parent / "packs" / "read-only"
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def site(tmp_path: Path, database: URL | None) -> Iterator[Site]:
+    site = Site(tmp_path, database=database)
+    yield site
+    site.store.close()
 
 
 def test_in_a_development_account_it_is_contained_a_case_is_opened_and_all_of_it_is_on_record(site: Site) -> None:

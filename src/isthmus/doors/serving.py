@@ -46,7 +46,8 @@ def running(loaded: Loaded, clock: Callable[[], datetime]) -> Iterator[Running]:
     safe(server)
     with ExitStack() as closing:
         checked = assembly.check(loaded, clock)
-        closing.enter_context(_alone(assembly.data_folder(loaded)))
+        if loaded.settings.database is None:
+            closing.enter_context(_alone(assembly.data_folder(loaded)))
         house = assembly.house(checked)
         worker = Worker(house, clock)
         listening = closing.enter_context(_listening(server))

@@ -6,7 +6,7 @@ schema version it was written in. Times are ISO 8601 text in UTC, which sorts as
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 METADATA = MetaData(
     naming_convention={
@@ -47,8 +47,12 @@ INBOX = Table(
     Column("segment", Integer, nullable=False),
     Column("position", Integer, nullable=False),
     Column("at", String(40), nullable=False),
+    Column("urgency", Integer, nullable=False, server_default="0"),
+    Index("ix_inbox_urgency", "tenant", "urgency", "id"),
 )
-"""Deliveries acknowledged and not yet read. `channel` is webhook (a hint), api or asked (the platform's own answer to us)."""
+"""Deliveries acknowledged and not yet read. `channel` is webhook (a hint), api or asked (the platform's own answer to us);
+`urgency` what its bytes look like before anybody read them: it decides who is read first and nothing else.
+"""
 
 FINGERPRINTS = Table(
     "fingerprints",
@@ -120,11 +124,17 @@ INCIDENTS = Table(
     Column("body", LargeBinary, nullable=False),
     Column("members", LargeBinary, nullable=False),
     Column("seal", LargeBinary(32), nullable=False),
+    Column("urgency", Integer, nullable=False, server_default="0"),
+    Column("owner", String(64), nullable=False, server_default=""),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("owned_until", BigInteger, nullable=False, server_default="0"),
     Index("ix_incidents_wake", "wake_at", "score"),
     Index("ix_incidents_queue", "tenant", "state", "score"),
+    Index("ix_incidents_since", "state", "changed_at"),
 )
 """`wake_at` empty is: nothing to do until somebody says something. The other columns repeat what is in `body`, for
-looking things up; what is believed is the sealed `body` and `members`.
+looking things up; what is believed is the sealed `body` and `members`. `owner`, `epoch` and `owned_until` (milliseconds
+by the database's clock) say which worker carries it on just now.
 """
 
 EFFECTS = Table(
@@ -219,3 +229,23 @@ GRANTS = Table(
     Column("seal", LargeBinary(32), nullable=False),
 )
 """Policy bundles a person has put into force, by digest. A bundle nobody granted is not asked."""
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("name", String(200), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""Which worker does what only one may do at a time, until when (milliseconds by the database's clock)."""
+
+PAGES = Table(
+    "pages",
+    METADATA,
+    Column("promise", String(200), primary_key=True),
+    Column("since", String(40), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("paged_at", String(40), nullable=False),
+)
+"""Promises that are not kept and that somebody was, or is to be, paged about (`paged_at` empty: not yet)."""

@@ -15,7 +15,7 @@ import typer
 from isthmus import assembly
 from isthmus.doors.cli.screen import note
 from isthmus.model.errors import Refused, Untrusted
-from isthmus.record.store import Store, open_store
+from isthmus.record.store import Store
 from isthmus.settings import DEFAULTS, NAME, Loaded, read
 
 FILE = "isthmus.yaml"
@@ -42,21 +42,16 @@ def store(loaded: Loaded, make: bool = False) -> Iterator[Store]:
     looked for. A database without its keys is `Refused`, as new keys would make everything in it count as forged.
     """
     folder = assembly.data_folder(loaded)
-    begun, keys = (folder / "isthmus.db").exists(), folder / "keys"
+    begun, keys = assembly.begun(loaded), folder / "keys"
     if not begun and not make:
         raise Untrusted("there is no installation here yet; `isthmus people add` or `isthmus serve` begins one", str(folder))
     if begun and not all((keys / name).exists() for name in ("seal.key", "sign.key")):
         raise Refused(f"{keys}: the keys that belong to the database are not there; nothing in it could be believed")
-    opened = open_store(folder)
+    opened = assembly.opened(loaded)
     try:
         yield opened
     finally:
         opened.close()
-
-
-def begun(loaded: Loaded) -> bool:
-    """Whether this installation has a database."""
-    return (assembly.data_folder(loaded) / "isthmus.db").exists()
 
 
 def tenant_of(name: str) -> str:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from sqlalchemy import Connection
 
+from isthmus import assembly
 from isthmus.decide import bundle as bundles
 from isthmus.decide.bundle import Bundle
 from isthmus.doors.cli import clock, given
@@ -49,7 +50,7 @@ class Standing:
 def standing(loaded: Loaded, bundle: Bundle) -> Standing:
     """Where a bundle stands in this installation, which is not begun by asking."""
     named = loaded.settings.policy is not None
-    if not named or not given.begun(loaded):
+    if not named or not assembly.begun(loaded):
         return Standing(bundle, named, None)
     with given.store(loaded) as store, store.reading() as connection:
         return Standing(bundle, True, grants.of(connection, store.keys, bundle.digest))
