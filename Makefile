@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-dev demo test lint bench fuzz check-peers kill-test quality breaks docs clean
+.PHONY: setup setup-dev demo test lint bench bench-intake bench-line bench-peers fuzz hostile-intake check-peers kill-test quality breaks docs clean
 
 $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Isthmus needs Python 3.11 or newer; set PYTHON=python3.x") if sys.version_info < (3, 11) else None'
@@ -52,11 +52,27 @@ bench: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	@PYTHONPATH=. $(BIN)/python bench/mutations.py $(ARGS)
 
+## Deliveries acknowledged a second beside a bare floor, at 1, 16 and 64 connections.
+bench-intake: $(VENV)/.dev
+	@$(BIN)/python bench/intake.py $(ARGS)
+
+## The whole line, each figure beside its target: intake, cases, growth, ledger, kill switch (twenty minutes or more).
+bench-line: $(VENV)/.dev
+	@PYTHONPATH=. $(BIN)/python bench/line.py $(ARGS)
+
+## The same deliveries to n8n and Node-RED from npm, and to us; by hand (two gigabytes of npm packages, once).
+bench-peers: $(VENV)/.dev
+	@PYTHONPATH=. $(BIN)/python bench/peers.py $(ARGS)
+
+## 200,000 deliveries nobody should send, and 500 slow clients, beside honest ones; a lane of its own.
+hostile-intake: $(VENV)/.dev
+	@$(BIN)/python bench/deliveries.py $(ARGS)
+
 ## Each vendor's official client against our simulated server; a lane of its own.
 check-peers: $(VENV)/.dev
 	@$(BIN)/python peers/run.py $(ARGS)
 
-## Kill the service at every step of an incident, and resume it; a lane of its own.
+## Kill the service, its database and its neighbours wherever it hurts, and resume; a lane of its own.
 kill-test: $(VENV)/.dev
 	@$(BIN)/python bench/kills.py $(ARGS)
 

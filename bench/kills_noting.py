@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import http.client
-import sqlite3
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from bench.kills_books import Books
+from bench.kills_watch import SENDER
+from sqlalchemy import URL
+
 _READS = ("Describe", "Get", "List", "AssumeRole")
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """What the product's database said when a call came in, and who made the call."""
+
+    ledger: int
+    sender: str
+    holders: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
-    """A change somebody made to us: where, what, on what, how many entries the ledger had before, and to which group."""
+    """A change somebody made to us: where, what, on what, how many entries the ledger had before, and to which group.
+
+    `sender` is the life that sent it, `holders` which life held which incident when it came in.
+    """
 
     system: str
     action: str
     subject: str
     ledger: int
     group: str = ""
+    sender: str = ""
+    holders: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +75,7 @@ class Scene:
 
     `taken` are the deliveries that were answered 202, `agreed` the plan hashes a person said yes to, `ordered` the
     containments a person wanted taken back, each as far as they were told that it was taken: none is said a second time.
+    `notes` are checkpoints that were given away.
     """
 
     data: Path
@@ -66,30 +84,33 @@ class Scene:
     pulled: tuple[str, ...]
     deliveries: tuple[Delivery, ...]
     snow: Any
+    books: Books
+    url: URL | None = None
     taken: set[int] = field(default_factory=set)
     agreed: set[str] = field(default_factory=set)
     ordered: set[str] = field(default_factory=set)
     effects: list[Effect] = field(default_factory=list)
+    notes: set[str] = field(default_factory=set)
 
-    def entries(self) -> int:
-        """How long the ledger is on disk at this moment."""
-        with closing(sqlite3.connect(f"file:{self.data / 'isthmus.db'}?mode=ro", uri=True)) as database:
-            row = database.execute("SELECT size FROM ledger_head").fetchone()
-        return int(row[0]) if row else 0
+    def given_away(self) -> None:
+        """Keep the checkpoint that everybody can read just now: whatever comes later has to lead on from it."""
+        with suppress(FileNotFoundError):
+            self.notes.add((self.data / "log" / "checkpoint").read_text(encoding="utf-8"))
 
 
 class Front:
     """ASGI that leads to the platform of the present scene, and notes what is written there."""
 
-    def __init__(self, noted: Callable[[str, str, bytes, int], None], entries: Callable[[], int]) -> None:
+    def __init__(self, noted: Callable[[str, str, bytes, Moment], None], moment: Callable[[str], Moment]) -> None:
         self.app: Any = None
-        self._noted, self._entries = noted, entries
+        self._noted, self._moment = noted, moment
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["method"] not in {"POST", "PATCH", "PUT", "DELETE"}:
             await self.app(scope, receive, send)
             return
-        before, body, status = self._entries(), bytearray(), list[int]()
+        sender = next((value.decode() for name, value in scope["headers"] if name == SENDER.encode()), "")
+        before, body, status = self._moment(sender), bytearray(), list[int]()
 
         async def heard() -> Any:
             message = await receive()
@@ -118,9 +139,9 @@ class _Call(BaseHTTPRequestHandler):
         said = {name: values[0] for name, values in parse_qs(body.decode()).items()}
         assert isinstance(self.server, Proxy)
         changes = not said.get("Action", "").startswith(_READS)
-        before = self.server.entries() if changes else 0
+        before = self.server.moment(self.headers.get(SENDER, "")) if changes else None
         status, headers, answer = self._passed_on(self.server.origin, body)
-        if changes:
+        if before is not None:
             self.server.noted(said, status, before)
         self.send_response(status)
         for name, value in headers:
@@ -141,13 +162,15 @@ class _Call(BaseHTTPRequestHandler):
 
 
 class Proxy(ThreadingHTTPServer):
-    """Listens on a free port. `noted` gets a call that changed something, AWS's status, and the ledger's length before it."""
+    """Listens on a free port. `noted` gets a call that changed something, AWS's status, and the moment it came in."""
 
     daemon_threads = True
 
-    def __init__(self, origin: str, entries: Callable[[], int], noted: Callable[[dict[str, str], int, int], None]) -> None:
+    def __init__(
+        self, origin: str, moment: Callable[[str], Moment], noted: Callable[[dict[str, str], int, Moment], None]
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Call)
-        self.origin, self.entries, self.noted = origin, entries, noted
+        self.origin, self.moment, self.noted = origin, moment, noted
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection that broke is what happens when lives end; anything else is told as usual."""

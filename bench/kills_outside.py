@@ -18,8 +18,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import yaml
+from bench.kills_books import Books
 from bench.kills_life import ADA, BEN, ROSA
-from bench.kills_noting import Delivery, Effect, Front, Host, Proxy, Scene
+from bench.kills_noting import Delivery, Effect, Front, Host, Moment, Proxy, Scene
+from bench.kills_server import Server
+from sqlalchemy import URL
 
 from isthmus import assembly
 from isthmus.contracts.checks import drill
@@ -40,17 +43,19 @@ REGION = "eu-west-1"
 DEV = Home("111111111111", "dev", "aws", REGION, "development", "engineering", "high")
 PROD = Home("222222222222", "prod", "aws", REGION, "production", "payments", "high")
 TABLE = "sn_si_incident"
+_READ_ONLY = {"mode": "ro", "uri": "true"}
 _ORCA_BUCKET, _ORCA_ATTACK, _ORCA_QUIET = "orca-900002", "orca-900001", "orca-900003"
 _WIZ_ATTACK = "7f0c2d54-0a54-4f0e-9d53-000000000001"
 
 
 class Outside:
-    """Everything that stays up. `fresh` makes the world anew for one run."""
+    """Everything that stays up, with a PostgreSQL where `many` lives are to work. `fresh` makes the world anew for one run."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, many: bool = True) -> None:
+        self._folder, self._many = folder, many
         self._running = ExitStack()
         self._number = 0
+        self.scene: Scene
 
     def __enter__(self) -> Self:
         try:
@@ -64,58 +69,68 @@ class Outside:
         self._running.close()
 
     def _start(self) -> None:
-        self.scene = Scene(Path(), Path(), {}, (), (), None)
         self.town = self._running.enter_context(Town(self._folder / "town"))
         self.cloud = self._running.enter_context(Cloud())
         for home in (DEV, PROD):
             self.cloud.open(home)
-        proxy = Proxy(self.cloud.origin, lambda: self.scene.entries(), self._noted_cloud)
+        proxy = Proxy(self.cloud.origin, self._moment, self._noted_cloud)
         threading.Thread(target=proxy.serve_forever, daemon=True, name="proxy").start()
         self._running.callback(proxy.server_close)
         self._running.callback(proxy.shutdown)
         self._endpoint = f"http://127.0.0.1:{proxy.server_address[1]}"
-        self._fronts = {name: Front(self._noted(name), lambda: self.scene.entries()) for name in ("wiz", "orca", "servicenow")}
+        self._fronts = {name: Front(self._noted(name), self._moment) for name in ("wiz", "orca", "servicenow")}
         self._origins = {name: self.town.serve(front) for name, front in self._fronts.items()}
-        self._template = self._prepared()
+        self._prepared(self._folder / "template", None)
+        self.server = self._running.enter_context(Server(self._folder / "server", self._prepared_there)) if self._many else None
 
-    def _noted(self, system: str) -> Callable[[str, str, bytes, int], None]:
-        def noted(method: str, path: str, body: bytes, before: int) -> None:
+    def _moment(self, sender: str) -> Moment:
+        ledger, holders = self.scene.books.moment()
+        return Moment(ledger, sender, holders)
+
+    def _noted(self, system: str) -> Callable[[str, str, bytes, Moment], None]:
+        def noted(method: str, path: str, body: bytes, before: Moment) -> None:
             if system == "servicenow":
                 told = json.loads(body)
                 own = path.rsplit("/", 1)[-1]
                 rows = self.scene.snow.tables.rows[TABLE]
                 subject = told["correlation_id"] if method == "POST" else rows[own]["correlation_id"]
-                self.scene.effects.append(Effect(system, method, subject, before))
+                self._keep(system, method, subject, "", before)
 
         return noted
 
-    def _noted_cloud(self, said: dict[str, str], status: int, before: int) -> None:
+    def _noted_cloud(self, said: dict[str, str], status: int, before: Moment) -> None:
         """A call to AWS that is no reading, on what it was, and whether AWS took it."""
         names = ("NetworkInterfaceId", "GroupId", "VpcId")
         subject = next((said[name] for name in names if name in said), "?")
         action = said.get("Action", "?") if status < 300 else f"refused {said.get('Action', '?')}"
-        self.scene.effects.append(Effect("aws", action, subject, before, said.get("SecurityGroupId.1", "")))
+        self._keep("aws", action, subject, said.get("SecurityGroupId.1", ""), before)
 
-    def _prepared(self) -> Path:
+    def _keep(self, system: str, action: str, subject: str, group: str, before: Moment) -> None:
+        self.scene.effects.append(Effect(system, action, subject, before.ledger, group, before.sender, before.holders))
+
+    def _prepared(self, data: Path, url: URL | None) -> None:
         """An installation as it is before anything happens: people, and the policy put into force."""
-        data = self._folder / "template"
-        store = open_store(data)
+        store = open_store(data, url)
         with store.writing() as connection:
             for one in (ADA, BEN, ROSA):
                 people.put(connection, store.keys, one, NOW, "operator")
             grants.give(connection, store.keys, bundles.load(POLICY).digest, ROSA, "for this drill", NOW)
         store.close()
-        return data
 
-    def fresh(self) -> Scene:
-        """New platforms, new hosts, a new installation; the same alerts about them, under the same ids."""
+    def _prepared_there(self, url: URL) -> None:
+        self._prepared(self._folder / "template-there", url)
+
+    def fresh(self, shared: bool = False) -> Scene:
+        """New platforms, new hosts, a new installation, on PostgreSQL when `shared`; the same alerts under the same ids."""
         self._number += 1
         here = self._folder / f"run-{self._number}"
-        shutil.copytree(self._template, here / "data")
+        shutil.copytree(self._folder / ("template-there" if shared else "template"), here / "data")
+        url = self.server.fresh() if shared and self.server is not None else None
+        books = Books(url or URL.create("sqlite", database=f"file:{here / 'data' / 'isthmus.db'}", query=_READ_ONLY))
         simulated = {name: self._simulated(name) for name in self._fronts}
         hosts = {home.name: self._host(home) for home in (DEV, PROD)}
         # Whoever looks at the scene from here on sees the new one.
-        self.scene = Scene(here / "data", here / "isthmus.yaml", hosts, (_WIZ_ATTACK,), (), simulated["servicenow"])
+        self.scene = Scene(here / "data", here / "isthmus.yaml", hosts, (_WIZ_ATTACK,), (), simulated["servicenow"], books, url)
         instances = {
             f"{name}-main": {"connector": name, "config": one.config(self._origins[name], self.town.secret)}
             for name, one in simulated.items()
@@ -124,7 +139,7 @@ class Outside:
         for home in (DEV, PROD):
             config = self.cloud.config(home.id, self.town.secret) | {"endpoint_url": self._endpoint}
             instances[f"aws-{home.name}"] = {"connector": "aws", "config": config}
-        self._settings(instances)
+        self._settings(instances, url)
         self.scene.deliveries = self._told(simulated, hosts, instances["orca-main"]["config"]["webhook_secret"])
         return self.scene
 
@@ -145,19 +160,22 @@ class Outside:
         one, other = [(each["InstanceId"], [card["NetworkInterfaceId"] for card in each["NetworkInterfaces"]]) for each in made]
         return Host(home.id, one[0], vpc, group, tuple(one[1]), tuple(other[1]))
 
-    def _settings(self, instances: dict[str, Any]) -> None:
+    def _settings(self, instances: dict[str, Any], url: URL | None) -> None:
         accounts = {
             home.id: {name: getattr(home, name) for name in ("name", "environment", "owner", "criticality")}
             for home in (DEV, PROD)
         }
-        whole = {
+        whole: dict[str, Any] = {
             "accounts": accounts,
             "instances": instances,
             "policy": str(POLICY),
             "data": str(self.scene.data.resolve()),
             "authority": str(self.town.authority.resolve()),
-            "clocks": {"pull_seconds": 7_200, "approve_minutes": 720, "execute_minutes": 60},
+            "clocks": {"pull_seconds": 7_200, "approve_minutes": 720, "execute_minutes": 600},
         }
+        if url is not None:
+            named = URL.create("postgresql", username=url.username, database=url.database, query=url.query)
+            whole["database"] = named.render_as_string()
         self.scene.settings.write_text(yaml.safe_dump(whole), encoding="utf-8")
 
     def _told(self, simulated: dict[str, Any], hosts: dict[str, Host], secret: str) -> tuple[Delivery, ...]:
@@ -183,7 +201,10 @@ class Outside:
             self.cloud.open(home)
 
     def done(self) -> None:
-        """The files of the scene are not needed any more."""
+        """The files of the scene, and its database, are not needed any more."""
+        self.scene.books.close()
+        if self.scene.url is not None and self.server is not None:
+            self.server.drop(self.scene.url)
         shutil.rmtree(self.scene.data.parent, ignore_errors=True)
 
     def groups(self, host: Host) -> dict[str, list[str]]:

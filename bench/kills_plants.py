@@ -1,15 +1,20 @@
 """Bugs planted on purpose, each by changing the product in a life before it begins: the lane has to see every one of them.
 
 They are the mistakes one makes here: a step kept in memory, two transactions where one is needed, a call without a look
-before it. `where` says at which boundaries one would look first; the others are tried after them.
+before it. `where` says at which boundaries one would look first; the others are tried after them. Those that only show
+where several work, or where the database goes away, stand in `kills_plants_many`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
+
+from bench.kills_plant import Plant, Sown, swap
+from bench.kills_plants_kept import KEPT
+from bench.kills_plants_many import MANY
+from sqlalchemy import Connection
 
 from isthmus.act import carry_out
 from isthmus.act.cases import CaseHand
@@ -18,10 +23,9 @@ from isthmus.connectors.aws.isolate_instance import Isolation
 from isthmus.connectors.aws.isolation_group import stand_empty
 from isthmus.connectors.servicenow.cases import SnowCases
 from isthmus.connectors.servicenow.writing import opening
-from isthmus.desk import work
+from isthmus.desk import carrying, saving
 from isthmus.desk.desk import Desk
 from isthmus.desk.reading import Reader
-from isthmus.desk.saving import change
 from isthmus.desk.words import Words
 from isthmus.desk.work import Work
 from isthmus.model.plans import Outcome, Result
@@ -30,33 +34,11 @@ from isthmus.record.inbox import WEBHOOK
 from isthmus.record.store import Store
 
 
-@dataclass(frozen=True)
-class Plant:
-    """A bug: what it is, how it gets in, and the boundaries (words in their names) to try first."""
-
-    what: str
-    sow: Callable[[], None]
-    where: tuple[str, ...] = ()
+def _no_intent(_: Sown) -> None:
+    swap(carrying, "_THOUGHT", lambda plain: (*plain, "step.intent"))
 
 
-def _swap(place: Any, name: str, make: Callable[[Any], Any]) -> None:
-    """Put something else in the place of what stands there under this name."""
-    setattr(place, name, make(getattr(place, name)))
-
-
-def _no_intent() -> None:
-    def make(plain: Any) -> Any:
-        async def advanced(self: Work, incident: Any, now: Any) -> Any:
-            after = await plain(self, incident, now)
-            meant = after is not incident and change(incident, after)[0] == "step.intent"
-            return await plain(self, after, now) if meant else after
-
-        return advanced
-
-    _swap(Work, "_advanced", make)
-
-
-def _blind_repeat() -> None:
+def _blind_repeat(_: Sown) -> None:
     async def carried_out(step: Any, hand: Any, ask: Any, now: Any) -> Any:
         ask.guard(step, False)
         return carry_out._done(step, await hand.actuator.apply(step.preview, step.intent.token, now), ask, now)
@@ -69,12 +51,12 @@ def _blind_repeat() -> None:
         for own, one in self.interfaces.items():
             self._put(own, (stand_empty(self.aws, self.target.region, one.vpc, self.name),))
 
-    _swap(carry_out, "_carried_out", lambda _: carried_out)
-    _swap(AwsActuator, "_make", lambda _: makes)
-    _swap(Isolation, "make", lambda _: make)
+    swap(carry_out, "_carried_out", lambda _: carried_out)
+    swap(AwsActuator, "_make", lambda _: makes)
+    swap(Isolation, "make", lambda _: make)
 
 
-def _intent_is_done() -> None:
+def _intent_is_done(_: Sown) -> None:
     ours: set[str] = set()
 
     def make(plain: Any) -> Any:
@@ -93,11 +75,11 @@ def _intent_is_done() -> None:
 
         return intending
 
-    _swap(carry_out, "_intended", intended)
-    _swap(carry_out, "_carried_out", make)
+    swap(carry_out, "_intended", intended)
+    swap(carry_out, "_carried_out", make)
 
 
-def _case_without_search() -> None:
+def _case_without_search(_: Sown) -> None:
     opened: set[str] = set()
 
     def putting(plain: Any) -> Any:
@@ -117,11 +99,11 @@ def _case_without_search() -> None:
 
         return verify
 
-    _swap(SnowCases, "put", putting)
-    _swap(CaseHand, "verify", verifying)
+    swap(SnowCases, "put", putting)
+    swap(CaseHand, "verify", verifying)
 
 
-def _read_in_two() -> None:
+def _read_in_two(_: Sown) -> None:
     done = inbox.done
 
     def make(plain: Any) -> Any:
@@ -133,8 +115,8 @@ def _read_in_two() -> None:
 
         return claims
 
-    _swap(Reader, "_claims", make)
-    _swap(inbox, "done", lambda _: lambda *_: None)
+    swap(Reader, "_claims", make)
+    swap(inbox, "done", lambda _: lambda *_: None)
 
 
 def _later(wants: Callable[..., bool], place: Any, name: str, answer: Any) -> None:
@@ -163,16 +145,16 @@ def _later(wants: Callable[..., bool], place: Any, name: str, answer: Any) -> No
 
         return wrote
 
-    _swap(place, name, put_off)
-    _swap(Store, "writing", make)
+    swap(place, name, put_off)
+    swap(Store, "writing", make)
 
 
-def _page_later() -> None:
+def _page_later(_: Sown) -> None:
     _later(lambda handed: bool(handed) and handed[0].channel != WEBHOOK, inbox, "accept", [])
 
 
-def _ledger_later() -> None:
-    _later(lambda **_: True, ledger, "append", 0)
+def _ledger_later(_: Sown) -> None:
+    _later(lambda *_: True, ledger, "extend", range(1))
 
 
 def _before_the_turn(queue: list[Callable[[], Any]]) -> None:
@@ -184,10 +166,10 @@ def _before_the_turn(queue: list[Callable[[], Any]]) -> None:
 
         return turn
 
-    _swap(Work, "turn", make)
+    swap(Work, "turn", make)
 
 
-def _answer_first() -> None:
+def _answer_first(_: Sown) -> None:
     queue: list[Callable[[], Any]] = []
 
     def make(plain: Any) -> Any:
@@ -197,38 +179,40 @@ def _answer_first() -> None:
 
         return accept
 
-    _swap(Desk, "accept", make)
+    swap(Desk, "accept", make)
     _before_the_turn(queue)
 
 
-def _yes_first() -> None:
+def _yes_first(_: Sown) -> None:
     queue: list[Callable[[], Any]] = []
 
     def make(plain: Any) -> Any:
         return lambda self, *given: queue.append(lambda: plain(self, *given))
 
-    _swap(Words, "approve", make)
+    swap(Words, "approve", make)
     _before_the_turn(queue)
 
 
-def _midway(connection: Any) -> None:
+def _midway(connection: Connection) -> None:
     connection.exec_driver_sql("COMMIT")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+    nested = connection.get_nested_transaction()
+    if nested is not None:
+        connection.exec_driver_sql(f"SAVEPOINT {nested._savepoint}")
 
 
-def _commit_midway() -> None:
+def _commit_midway(_: Sown) -> None:
     def make(plain: Any) -> Any:
-        def append(connection: Any, **named: Any) -> int:
+        def extend(connection: Any, *given: Any) -> Any:
             _midway(connection)
-            number: int = plain(connection, **named)
-            return number
+            return plain(connection, *given)
 
-        return append
+        return extend
 
-    _swap(ledger, "append", make)
+    swap(ledger, "extend", make)
 
 
-def _fingerprint_first() -> None:
+def _fingerprint_first(_: Sown) -> None:
     def make(plain: Any) -> Any:
         def store(connection: Any, *given: Any) -> None:
             _midway(connection)
@@ -236,14 +220,14 @@ def _fingerprint_first() -> None:
 
         return store
 
-    _swap(inbox, "_store", make)
+    swap(inbox, "_store", make)
 
 
-def _wake_in_memory() -> None:
+def _wake_in_memory(_: Sown) -> None:
     def make(plain: Any) -> Any:
-        return lambda *given, **named: plain(*given, **{**named, "wake": None})
+        return lambda *given: plain(*given[:6], None if given[7] is not None else given[6], given[7])
 
-    _swap(work, "save", make)
+    swap(saving, "_saved", make)
 
 
 _ISOLATED = ("after|aws ModifyNetwork", "before|commit step.outcome aws")
@@ -259,7 +243,11 @@ PLANTS: dict[str, Plant] = {
     "fingerprint-first": Plant("a delivery is known before it is stored", _fingerprint_first, ("before|commit delivery",)),
     "page-later": Plant("the cursor is saved before its page", _page_later, ("cursor", "asked back")),
     "ledger-later": Plant("the entry is written after the commit", _ledger_later, ("commit nothing", "commit step.")),
-    "commit-midway": Plant("half of a transaction is committed by itself", _commit_midway, ("before|commit step",)),
+    "commit-midway": Plant(
+        "half of a transaction is committed by itself", _commit_midway, ("before|commit step", "before|commit rou")
+    ),
     "wake-in-memory": Plant("that it goes on is only remembered", _wake_in_memory, ("after|commit step.target",)),
     "yes-first": Plant("a person's yes is answered before it is saved", _yes_first, ("before|commit approval",)),
+    **KEPT,
+    **MANY,
 }

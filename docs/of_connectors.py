@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from isthmus import assembly
 from isthmus.contracts.connector import Connector
+from isthmus.contracts.promises import played
 from isthmus.contracts.wire import ConnectorConfig
 
 _SHOULD_EXPORT = "## Take an export"
@@ -74,6 +75,8 @@ def every(made: str) -> str:
 def _roles(one: Connector) -> str:
     if one.connect is None:
         return ""
+    if played(one).queue is not None:
+        return "queue"
     acts = any(row.abilities for row in one.permissions)
     told = [*(["webhook", "re-fetch"] if one.webhook else []), *(["inventory", "containment"] if acts else [])]
     return ", ".join(told or ["cases"])

@@ -26,8 +26,10 @@ MAY_SURVIVE_ANYTHING = {
     # A web door and a worker: one request's trouble is not the next one's.
     "src/isthmus/doors/app.py",
     "src/isthmus/doors/worker.py",
+    # Who watches goes on watching.
+    "src/isthmus/doors/watching.py",
     # The work itself: one incident that cannot be carried on holds up no other.
-    "src/isthmus/desk/work.py",
+    "src/isthmus/desk/carrying.py",
 }
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
+import platform
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -18,14 +21,21 @@ from pydantic import ValidationError
 from isthmus import connectors, decide
 from isthmus.act.guard import config as guard_config
 from isthmus.act.guard.config import GuardConfig
+from isthmus.act.guard.switch import read as read_switch
 from isthmus.answer.case import case_of
 from isthmus.contracts.connector import Connector
 from isthmus.contracts.roles import Source
 from isthmus.decide import bundle as bundles
+from isthmus.desk.carrying import Pace
 from isthmus.desk.desk import Desk
 from isthmus.desk.guarding import Guarding
 from isthmus.desk.instances import Instance, Instances
+from isthmus.desk.paging import Pager, Way
+from isthmus.desk.promises import Bounds
+from isthmus.desk.queues import Queues, place_of
 from isthmus.desk.reading import Reader
+from isthmus.desk.recording import FOLDER, Recording
+from isthmus.desk.watch import Watch
 from isthmus.desk.words import Words
 from isthmus.desk.work import Work
 from isthmus.model.cases import Case
@@ -35,11 +45,15 @@ from isthmus.model.people import Person
 from isthmus.pipeline import Parts
 from isthmus.record import grants, people
 from isthmus.record.checkpoints import Signer
+from isthmus.record.cosignatures import witness_key_of
+from isthmus.record.cosigning import Receipts
 from isthmus.record.grants import Grant
 from isthmus.record.intel import load as load_intel
+from isthmus.record.shipping import Shipping
 from isthmus.record.store import KILL, Store, address, open_store
 from isthmus.settings import Loaded, Settings
 from isthmus.steps import Authority
+from isthmus.wire.address import way
 from isthmus.wire.http import WireOutward
 from isthmus.wire.secrets import resolve
 
@@ -111,6 +125,10 @@ class Checked:
     guard: GuardConfig
     instances: tuple[Instance, ...]
     outwards: tuple[WireOutward, ...]
+    pager: Pager
+    calling: WireOutward
+    clock: Callable[[], datetime]
+    witnessing: WireOutward
 
 
 def check(loaded: Loaded, now: Callable[[], datetime]) -> Checked:
@@ -120,7 +138,21 @@ def check(loaded: Loaded, now: Callable[[], datetime]) -> Checked:
     bundle = bundles.load(loaded.at(settings.policy) or READ_ONLY)
     made = [_instance(loaded, name, now) for name in settings.instances]
     config = guard_config.load(guard) if guard is not None else guard_config.DEFAULT
-    return Checked(loaded, bundle, config, tuple(one for one, _ in made), tuple(outward for _, outward in made))
+    # Somebody is to be called soon or not at all: the next turn of the watch tries again.
+    calling = WireOutward(now, loaded.at(settings.authority), attempts=2, patience=8.0, timeout=4.0)
+    pager = Pager(settings.server.url or LOG_NAME, _way(calling, settings.watch.url), _way(calling, settings.watch.heartbeat))
+    # A witness that is slow holds up the record, so it is asked once, and again the next second.
+    witnessing = WireOutward(now, loaded.at(settings.authority), attempts=1, timeout=4.0)
+    outwards = *(outward for _, outward in made), witnessing
+    instances = tuple(one for one, _ in made)
+    for one in instances:
+        if one.roles.queue is not None:
+            place_of(one, Instances(instances), frozenset(vendor.name for vendor in catalogue() if vendor.source.shapes))
+    return Checked(loaded, bundle, config, instances, outwards, pager, calling, now, witnessing)
+
+
+def _way(calling: WireOutward, reference: str | None) -> Way | None:
+    return None if reference is None else Way(*way(calling, reference))
 
 
 def _instance(loaded: Loaded, name: str, now: Callable[[], datetime]) -> tuple[Instance, WireOutward]:
@@ -145,7 +177,8 @@ def _instance(loaded: Loaded, name: str, now: Callable[[], datetime]) -> tuple[I
 class House:
     """A running installation: what doors ask, and what does the work.
 
-    `bundle` is the policy in force: the `wanted` one once somebody granted it, read-only before.
+    `bundle` is the policy in force: the `wanted` one once somebody granted it, read-only before. `calling` belongs to who
+    turns the `watch`, and is closed there.
     """
 
     desk: Desk
@@ -156,6 +189,10 @@ class House:
     wanted: bundles.Bundle
     grant: Grant | None
     outwards: tuple[WireOutward, ...]
+    watch: Watch
+    calling: WireOutward
+    recording: Recording
+    queues: Queues
 
     async def close(self) -> None:
         """Close every connection and the database."""
@@ -174,18 +211,64 @@ def house(checked: Checked) -> House:
     with store.reading() as connection:
         grant = grants.of(connection, store.keys, checked.bundle.digest)
     bundle = checked.bundle if grant is not None else bundles.load(READ_ONLY)
-    authority = _authority(checked, bundle, store, instances, switch)
+    recording = _recording(checked, store)
+    guarding = Guarding(store, checked.guard, switch, instances, recording.receipts)
+    authority = _authority(checked, bundle, store, instances, guarding)
     line = replace(parts(settings, intel_folder()), authority=authority)
     refetchable = frozenset(one.name for one in checked.instances if one.roles.refetcher is not None)
     readers = {one.name: one.source for one in catalogue() if one.source.shapes}
-    reader = Reader(store, readers, frozenset(line.intel.exploited), refetchable)
-    work = Work(store, line, instances, reader, timedelta(seconds=settings.clocks.pull_seconds))
-    signer = Signer(LOG_NAME, store.keys.private)
+    pace, every = Pace(_worker(store)), timedelta(seconds=settings.clocks.pull_seconds)
+    reader = Reader(store, readers, frozenset(line.intel.exploited), refetchable, pace.owner)
+    work = Work(store, line, instances, reader, every, pace, _ticks)
+    queues = Queues(store, instances, readers, checked.clock)
+    signer = recording.signer
     desk = Desk(store, instances, Words(store), signer.key)
-    return House(desk, work, store, signer, bundle, checked.bundle, grant, checked.outwards)
+    watch = Watch(store, instances, lambda: _stopped(switch, recording), _bounds(settings), checked.pager)
+    calling = checked.calling
+    return House(desk, work, store, signer, bundle, checked.bundle, grant, checked.outwards, watch, calling, recording, queues)
 
 
-def _authority(checked: Checked, bundle: bundles.Bundle, store: Store, instances: Instances, switch: Path) -> Authority:
+def log_signer(loaded: Loaded, store: Store) -> Signer:
+    """What signs the record of this installation."""
+    return Signer(loaded.settings.record.origin, store.keys.private)
+
+
+def _recording(checked: Checked, store: Store) -> Recording:
+    told, folder = checked.loaded.settings.record, data_folder(checked.loaded) / FOLDER
+    signer, receipts = log_signer(checked.loaded, store), None
+    if told.witness is not None:
+        way_there = checked.witnessing.http(told.witness.url, per_second=20.0)
+        witness = witness_key_of(told.witness.key)
+        receipts = Receipts(store, signer.key, folder, witness, way_there, told.witness.required)
+    file = checked.loaded.at(told.export.file) if told.export is not None else None
+    shipping = Shipping(file, told.export.format) if file is not None and told.export is not None else None
+    return Recording(store, signer, folder, receipts, shipping)
+
+
+def _stopped(switch: Path, recording: Recording) -> str:
+    """What of the kill switch is on, and why; and why nothing is carried out though none is."""
+    lost = recording.receipts.safe() if recording.receipts is not None else ""
+    switched = [f"kill switch {name}: {reason}" for name, reason in sorted(read_switch(switch).on.items())]
+    return "; ".join([*switched, lost] if lost else switched)
+
+
+def _bounds(settings: Settings) -> Bounds:
+    unreachable = max(Bounds().unreachable, 5 * timedelta(seconds=settings.clocks.pull_seconds))
+    unread, undecided = (timedelta(seconds=one) for one in (settings.watch.unread_seconds, settings.watch.undecided_seconds))
+    return Bounds(unread=unread, undecided=undecided, unreachable=unreachable)
+
+
+def _worker(store: Store) -> str:
+    """A name nobody else works under. With the embedded database there is one worker, which takes up what it left."""
+    return f"{platform.node()[:32]}-{os.getpid()}-{secrets.token_hex(4)}" if store.shared else "embedded"
+
+
+def _ticks() -> float:
+    """Seconds of a clock nobody sets, which goes on while the machine sleeps where the system has one that does."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _authority(checked: Checked, bundle: bundles.Bundle, store: Store, instances: Instances, guarding: Guarding) -> Authority:
     settings, clocks = checked.loaded.settings, checked.loaded.settings.clocks
     url = settings.server.url.rstrip("/")
 
@@ -196,7 +279,6 @@ def _authority(checked: Checked, bundle: bundles.Bundle, store: Store, instances
         with store.reading() as connection:
             return people.register(connection, store.keys, tenant)
 
-    guarding = Guarding(store, checked.guard, switch, instances)
     return Authority(
         bundle=bundle,
         hand=lambda action, incident: instances.hand(action, incident, case),

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from isthmus.contracts.wire import SecretRef
 from isthmus.model.errors import Untrusted
 from isthmus.model.estate import Account, Criticality, Environment, Estate, Expected
+from isthmus.record.settings import RecordSettings
 
 _LARGEST_ORDER = 65_536
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -125,6 +126,30 @@ class RetentionSettings(_Frozen):
     record_bodies_days: int = Field(default=1_095, ge=1, description="Bodies of entries; their commitments stay for ever.")
 
 
+class WatchSettings(_Frozen):
+    """When somebody is called, and where. The addresses are secrets: whoever knows one may write there."""
+
+    unread_seconds: int = Field(default=60, ge=1, le=86_400, description="A delivery that waits longer to be read calls.")
+    undecided_seconds: int = Field(
+        default=300, ge=1, le=86_400, description="An incident without a disposition, or overdue, for longer calls."
+    )
+    url: SecretRef | None = Field(default=None, description="Where pages go, as JSON by POST. None: they are only logged.")
+    heartbeat: SecretRef | None = Field(default=None, description="Where a sign of life is sent every minute.")
+
+
+class TelemetrySettings(_Frozen):
+    """Where traces go. They hold ids and times, no text of alerts."""
+
+    otlp: str = Field(default="", description="OpenTelemetry collector over HTTP, such as https://otel.example/v1/traces.")
+
+    @field_validator("otlp")
+    @classmethod
+    def _safe(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+            raise ValueError("must be an https address")
+        return value
+
+
 class Settings(_Frozen):
     """The file as a whole. Everything has a default; an empty file is valid."""
 
@@ -149,7 +174,10 @@ class Settings(_Frozen):
     authority: Path | None = Field(default=None, description="Certificate authority (PEM) of platforms with a private one.")
     server: ServerSettings = Field(default_factory=ServerSettings, description="How `isthmus serve` can be reached.")
     clocks: ClockSettings = Field(default_factory=ClockSettings, description="How long things may take.")
+    watch: WatchSettings = Field(default_factory=WatchSettings, description="When somebody is called, and where.")
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings, description="Where traces go.")
     retention: RetentionSettings = Field(default_factory=RetentionSettings, description="What is deleted when.")
+    record: RecordSettings = Field(default_factory=RecordSettings, description="The record of what was done.")
 
     @field_validator("instances")
     @classmethod

@@ -218,6 +218,12 @@ class SimulatedRig(Rig):
     def hold(self, payload: dict[str, Any], at: datetime) -> None:
         self.platform.hold(payload, at)
 
+    def post(self, body: str) -> None:
+        self.platform.post(body)
+
+    def lapse(self) -> None:
+        self.platform.lapse()
+
     def scenes(self, ability: str) -> Sequence[Scene]:
         """As the simulated platform offers them."""
         found: Sequence[Scene] = self.platform.scenes(ability)

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 import httpx
 from tests.connectors.aws_account import HOME, Account, allowing, blocks
 from tests.connectors.rigs import Body, Front, Rig, SimulatedRig, whole
+from tests.connectors.sqs_queue import Line, coded
 from tests.doors.standing import serving
 
 from isthmus.connectors.aws import clients
@@ -218,5 +219,26 @@ SCENES = {
     "aws.block_public_access": _blocking,
     "aws.quarantine_bucket": _quarantining,
 }
-RIGS: Mapping[str, type[AwsRig]] = {"aws": AwsRig}
+
+
+class SqsRig(Rig):
+    """Before moto's SQS, behind a front that speaks SQS's errors; one queue, which AWS's own client fills."""
+
+    def __init__(self, stage: Stage, connector: Connector, folder: Path) -> None:
+        super().__init__(connector, stage.town, stage.aws, folder)
+        self._line = Line(stage.cloud)
+        stage.aws.show(Between(stage.cloud.origin), coded)
+        self.settings = self._line.config(self.keep, endpoint_url=stage.aws.origin, wait_seconds=0)
+
+    def state(self) -> Any:
+        return self._line.left()
+
+    def post(self, body: str) -> None:
+        self._line.post(body)
+
+    def lapse(self) -> None:
+        self._line.lapse()
+
+
+RIGS: Mapping[str, type[AwsRig | SqsRig]] = {"aws": AwsRig, "sqs": SqsRig}
 """Rigs for platforms that are not simulated by us: an existing emulator stands in. Everything else is found by itself."""

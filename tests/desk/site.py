@@ -197,7 +197,7 @@ class Site:
         )
         parts = Parts((), estate=self.estate, authority=authority)
         reader = Reader(self.store, {"wiz": wiz.source}, frozenset(), frozenset({"wiz-main"}))
-        self.work = Work(self.store, parts, self.instances, reader)
+        self.work = Work(self.store, parts, self.instances, reader, ticks=lambda: 0.0)
         self.words = Words(self.store)
         self.desk = Desk(self.store, self.instances, self.words, Signer("isthmus", self.store.keys.private).key)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy.exc import DatabaseError, OperationalError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -50,27 +48,6 @@ def test_every_answer_says_how_it_may_be_used(made: Standing) -> None:
         assert len(one.headers.get_list("x-request-id")) == 1
         assert re.fullmatch(r"[A-Za-z0-9-]{8,64}", one.headers["x-request-id"])
         assert "access-control-allow-origin" not in one.headers
-
-
-def test_health_says_how_much_waits_or_that_nobody_can_tell(made: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = Asked(made.app())
-    assert ask("GET", "/health").json() == {"status": "ok", "inbox": 0}
-    ask("POST", "/in/wiz-prod", SECRET, json={"a": 1})
-    assert ask("GET", "/health").json()["inbox"] == 1
-    causes = (
-        OperationalError("", {}, sqlite3.OperationalError("x")),
-        DatabaseError("", {}, sqlite3.DatabaseError("/secret/path")),
-    )
-    for error in causes:
-
-        def broken(*_: object, error: Exception = error) -> int:
-            raise error
-
-        monkeypatch.setattr(inbox, "depth", broken)
-        answer = ask("GET", "/health")
-        assert answer.status_code == 503
-        assert said(answer) == "the database cannot be read"
-        assert int(answer.headers["retry-after"]) > 0
 
 
 def test_what_nobody_foresaw_is_logged_by_its_number_and_not_told(

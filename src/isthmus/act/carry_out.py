@@ -32,6 +32,10 @@ from isthmus.model.plans import (
 
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=15)
 _LOOKS = 6
+_SKEW = timedelta(minutes=1)
+"""How far clocks of several machines may differ. More means that one was set back: then nobody knows how long ago people
+were asked, and nothing they were asked about is carried out.
+"""
 MOST_ATTEMPTS = 40
 """How often a containment is tried while its platform is away, about nine hours; a case is tried for ever."""
 
@@ -69,7 +73,7 @@ class Questions:
 
 async def forward(step: Step, hand: Hand, ask: Questions, now: datetime) -> Step:
     """The step one thing further on; the same step when it waits or is done."""
-    if step.trouble is not None and now < step.trouble.again:
+    if step.trouble is not None and _not_yet(step.trouble, now):
         return step
     try:
         moved = await _moved(step, hand, ask, now)
@@ -120,6 +124,8 @@ async def _agreed(step: Step, hand: Hand, ask: Questions, now: datetime) -> Step
         no = ask.rejected(step)
         if no is not None:
             return _ended(step, Result.REFUSED, f"rejected by {no.person}: {no.reason}", now)
+        if now < step.request.asked_at - _SKEW:
+            return _ended(step, Result.EXPIRED, "asked at a time that has not come yet: a clock was set back", now)
         if now > step.request.execute_by:
             return _ended(step, Result.EXPIRED, "the time to carry it out has run out", now)
         if len(ask.counted(step)) < step.request.people:
@@ -161,6 +167,8 @@ async def _carried_out(step: Step, hand: Hand, ask: Questions, now: datetime) ->
 
 def _stale(step: Step, intent: Intent, ask: Questions, now: datetime) -> str:
     """Why an intent that was not carried out is not carried out any more; empty when it may be."""
+    if now < intent.at - _SKEW:
+        return "intended at a time that has not come yet: a clock was set back"
     if now > intent.at + ask.life or (step.request is not None and now > step.request.execute_by):
         return "intended, but not carried out in time"
     counted = ask.counted(step) if step.request is not None else ()
@@ -199,10 +207,15 @@ def _ended(step: Step, result: Result, detail: str, now: datetime) -> Step:
     return replace(step, outcome=outcome, trouble=None)
 
 
+def _not_yet(trouble: Trouble, now: datetime) -> bool:
+    """Whether it is too early to try again. A time further ahead than any wait was set by a clock that went back since."""
+    return now < trouble.again <= now + _LONGEST_WAIT
+
+
 def troubled(step: Step, text: str, now: datetime, patient: bool) -> Step:
     """The step waiting to be tried again; the wait doubles. One that is not patient is given up in the end."""
     before = step.trouble
-    if before is not None and now < before.again:
+    if before is not None and _not_yet(before, now):
         return step
     attempts = 1 if before is None else before.attempts + 1
     if attempts > MOST_ATTEMPTS and not patient:

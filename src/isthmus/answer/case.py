@@ -74,13 +74,19 @@ def _told(step: Step) -> str:
     return f"{name}: under way"
 
 
+def _counted(incident: Incident) -> str:
+    """How many findings, and how many of them are shown when not all are."""
+    shown = f", the gravest {len(incident.members)} shown" if incident.size > len(incident.members) else ""
+    return f"{incident.size:,} findings{shown}"
+
+
 def _note(incident: Incident, assessment: Assessment) -> str:
     """What is new, for the journal of the case."""
     return "\n".join(_news(incident, assessment))[:8_000]
 
 
 def _news(incident: Incident, assessment: Assessment) -> Iterator[str]:
-    yield f"{incident.current.opened_because} (round {len(incident.rounds)}, {len(incident.members)} findings)"
+    yield f"{incident.current.opened_because} (round {len(incident.rounds)}, {_counted(incident)})"
     yield f"Score {assessment.score}, priority {assessment.priority.value}, {assessment.verdict.value.replace('_', ' ')}"
     word = verdict_word(incident)
     if word is not None:

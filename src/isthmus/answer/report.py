@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -117,11 +118,13 @@ def title_of(incident: Incident) -> str:
     lead = incident.findings[0]
     account = lead.asset.account or "an unknown account"
     assets = {finding.asset.id for finding in incident.findings}
-    if incident.scope == "backlog" and len(assets) > 1:
-        return f"Backlog of {account}: {_counted(len(incident.members), 'quiet finding')}"
-    if incident.scope == "problem" and len(assets) > 1:
+    many, hidden = len(assets) > 1 or incident.size > len(incident.members), incident.size > len(incident.members)
+    if incident.scope == "backlog" and many:
+        return f"Backlog of {account}: {_counted(incident.size, 'quiet finding')}"
+    if incident.scope == "problem" and many:
         what = "single detections" if lead.kind is Kind.THREAT else "high weaknesses"
-        return f"{len(incident.members)} {what} on {len(assets)} assets of {account}, first: {lead.title}"
+        places = f"{len(assets)} assets or more" if hidden else f"{len(assets)} assets"
+        return f"{incident.size:,} {what} on {places} of {account}, first: {lead.title}"
     said, shown = str(lead.title or lead.kind.value).rstrip("."), _shown(lead.asset)
     if shown in said:
         return said
@@ -129,8 +132,16 @@ def title_of(incident: Incident) -> str:
     return f"{said} on {kind} {shown}"
 
 
+_NUMBER = re.compile(r"^[\d,]+(?= (?:single detections|high weaknesses) on )|(?<=: )[\d,]+(?= quiet findings$)")
+
+
+def renumbered(title: str, number: int) -> str:
+    """The title of a fold that has so many findings now; one that names no number stays as it is."""
+    return _NUMBER.sub(f"{number:,}", title, count=1)
+
+
 def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _shown(asset: Asset) -> str:

@@ -97,8 +97,9 @@ def _ids(facts: Sequence[Fact], most: int = 3) -> tuple[str, ...]:
 def _summary(incident: Incident, facts: Index) -> Iterator[Sentence]:
     sources = sorted({finding.source for finding in incident.findings})
     assets = {finding.asset.id for finding in incident.findings}
+    hidden = f", the gravest {len(incident.members)} of them shown," if incident.size > len(incident.members) else ""
     yield Sentence(
-        f"{_counted(len(incident.members), 'finding')} from {', '.join(sources)} about {_counted(len(assets), 'asset')}.",
+        f"{_counted(incident.size, 'finding')}{hidden} from {', '.join(sources)} about {_counted(len(assets), 'asset')}.",
         _ids(about(facts, "severity") or about(facts, "expected"), 1),
     )
     threats = about(facts, "threat")
@@ -118,7 +119,7 @@ def _summary(incident: Incident, facts: Index) -> Iterator[Sentence]:
 
 
 def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _impact(facts: Index) -> Iterator[Sentence]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from inspect import getdoc
 from typing import Any, NamedTuple
 
-from isthmus.contracts import acting, checks, hearing, trouble
+from isthmus.contracts import acting, checks, hearing, queueing, trouble
 from isthmus.contracts.connector import Connector
 from isthmus.contracts.rig import Rig
 from isthmus.contracts.roles import Roles, Simulated
@@ -45,8 +45,22 @@ PROMISES: Mapping[str, tuple[Promise, ...]] = {
         acting.what_people_wrote_stays,
         acting.a_key_that_is_no_key_is_refused,
     ),
+    "queue": (
+        *_SPOKEN,
+        queueing.a_message_comes_until_it_is_acknowledged,
+        queueing.a_message_is_with_one_consumer_at_a_time,
+        queueing.acknowledging_again_is_no_error,
+        queueing.a_handle_that_is_nobodys_takes_nothing_away,
+    ),
 }
-FIELDS = {"pull": "pollable", "refetch": "refetcher", "inventory": "inventory", "actuator": "actuator", "cases": "sink"}
+FIELDS = {
+    "pull": "pollable",
+    "refetch": "refetcher",
+    "inventory": "inventory",
+    "actuator": "actuator",
+    "cases": "sink",
+    "queue": "queue",
+}
 """What people call a role, and its field of `Roles`."""
 
 _NOWHERE = "https://platform.example"

@@ -109,6 +109,14 @@ class Rig(Protocol):
         """
         ...
 
+    def post(self, body: str) -> None:
+        """Puts a message into the queue, as whoever is allowed to would."""
+        ...
+
+    def lapse(self) -> None:
+        """From now on nobody's lease of a message stands: what was received and not acknowledged comes again."""
+        ...
+
     def check(self, settings: Mapping[str, Any]) -> None:
         """Reads these settings as the product reads its file. Raises what the product raises."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from isthmus.contracts.reading import Record
@@ -102,6 +102,51 @@ class Pollable(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a queue. `id` is the queue's own, the same each time it is delivered; `handle` stands for this one
+    delivery of it; `sent_at` is when the queue took it.
+    """
+
+    id: str
+    body: bytes
+    handle: str
+    sent_at: datetime | None = None
+
+
+class Queue(Protocol):
+    """A durable queue somebody puts alerts into. What is not acknowledged comes again, to us or to another consumer; so
+    does, now and then, what is: whoever stores must know a message he has stored before.
+    """
+
+    @property
+    def reads(self) -> str:
+        """Whose alerts these are, as the settings say: the name of an instance, or of a connector."""
+        ...
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the settings vouch that nobody but the platform can put anything into it."""
+        ...
+
+    @property
+    def lease(self) -> timedelta:
+        """For how long a message that was received is kept from being delivered again, at least."""
+        ...
+
+    async def receive(self, most: int) -> tuple[Message, ...]:
+        """Up to `most` messages, waiting some seconds for the first; nothing when there was none in that time."""
+        ...
+
+    async def hold(self, handles: Sequence[str]) -> None:
+        """Keep these from being delivered again for another `lease`, as far as they still are; the others are let go."""
+        ...
+
+    async def acknowledge(self, handles: Sequence[str]) -> tuple[str, ...]:
+        """These are stored and need not come again. Returns those that may still come; acknowledging twice is no error."""
+        ...
+
+
 class Refetcher(Protocol):
     """A platform that can be asked about one alert. A webhook is a hint; this is the alert."""
 
@@ -174,6 +219,7 @@ class Roles:
     inventory: Inventory | None = None
     actuator: Actuator | None = None
     sink: CaseSink | None = None
+    queue: Queue | None = None
 
 
 class Simulated(Protocol):

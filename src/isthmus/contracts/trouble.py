@@ -241,10 +241,25 @@ async def _keeping(rig: Rig) -> list[Question]:
     ]
 
 
+async def _consuming(rig: Rig) -> list[Question]:
+    """What is received comes again, and what is acknowledged was before: none of this changes what there is to do."""
+    rig.post('{"number": 1}')
+    async with rig.connected() as roles:
+        done = [one.handle for one in await sure(roles.queue).receive(1)]
+        await sure(roles.queue).acknowledge(done)
+    rig.post('{"number": 2}')
+    return [
+        Question("receive", lambda roles: sure(roles.queue).receive(1)),
+        Question("acknowledge again", lambda roles: sure(roles.queue).acknowledge(done)),
+        Question("hold", lambda roles: sure(roles.queue).hold(done)),
+    ]
+
+
 _QUESTIONS: dict[str, Callable[[Rig], Awaitable[list[Question]]]] = {
     "refetch": _refetching,
     "pull": _pulling,
     "inventory": _finding,
     "actuator": _acting,
     "cases": _keeping,
+    "queue": _consuming,
 }

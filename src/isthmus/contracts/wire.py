@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Protocol
@@ -34,6 +36,26 @@ SecretRef = Annotated[str, AfterValidator(_reference)]
 
 OriginUrl = Annotated[str, AfterValidator(_origin)]
 """Scheme, host and port of a platform, nothing more."""
+
+
+_OURS: ContextVar[Callable[[], None] | None] = ContextVar("ours", default=None)
+
+
+@contextmanager
+def fenced(ours: Callable[[], None]) -> Iterator[None]:
+    """Whatever is sent within is sent only while `ours` raises nothing: a worker that slept sends nothing any more."""
+    token = _OURS.set(ours)
+    try:
+        yield
+    finally:
+        _OURS.reset(token)
+
+
+def still_ours() -> None:
+    """Asked by whatever sends, right before it does. Raises what `fenced` was given raises; outside of it nothing."""
+    ours = _OURS.get()
+    if ours is not None:
+        ours()
 
 
 class ConnectorConfig(BaseModel):

@@ -49,7 +49,7 @@ class Desk:
 
     def accept(self, deliveries: Sequence[Handed]) -> list[bool]:
         """Store deliveries durably; False for one that came before, byte for byte."""
-        with self.store.writing() as connection:
+        with self.store.adding() as connection:
             return inbox.accept(connection, deliveries)
 
     def depth(self) -> int:

@@ -14,6 +14,7 @@ from isthmus.model.errors import Refused, Unreachable
 from isthmus.model.incidents import Incident
 from isthmus.model.plans import Step, Target
 from isthmus.record import effects
+from isthmus.record.cosigning import Receipts
 from isthmus.record.store import Store
 
 _HOUR = timedelta(hours=1)
@@ -24,14 +25,16 @@ _FOR_EVER = ("guard: names", "guard: protected")
 class Guarding:
     """Builds what the guard looks at. Its configuration and its switch are its own.
 
-    The worker saves an intent in the same breath in which the guard let it pass, with nothing in between that another
-    incident could use; several workers will have to count in the transaction that saves it.
+    Once the guard has nothing against it, a witness, where there is one, must have signed the intent (`receipts`).
+    It is asked before an intent, and again once the intent is on record: several may have passed the first time at once,
+    but the second time each counts those that were committed before it, so that no more are carried out than may be.
     """
 
     store: Store
     config: GuardConfig
     switch: Path
     instances: Instances
+    receipts: Receipts | None = None
 
     def check(self, incident: Incident, step: Step, undo: bool, now: datetime) -> None:
         """Raises naming the rule that stands against this effect: `Refused`, or `Unreachable` where only now it does."""
@@ -57,6 +60,8 @@ class Guarding:
                 raise
             # A switch, a freeze, a breaker or a budget says: not now.
             raise Unreachable(str(error)) from None
+        if self.receipts is not None:
+            self.receipts.check(incident.tenant, incident.id, token, contains=not undo and not effect.writes_a_case)
 
     def _connector(self, target: Target) -> str:
         """The vendor the effect goes through: what its switch is called."""

@@ -19,6 +19,7 @@ from isthmus.model.errors import Refused
 from isthmus.record import ledger
 from isthmus.record.effects import STANDING
 from isthmus.record.ledger import BODIES, ENTRIES
+from isthmus.record.links import ASSET_NAMES, FINDING_LINKS
 from isthmus.record.schema import (
     ANSWERS,
     COUNTS,
@@ -40,6 +41,7 @@ from isthmus.settings import RetentionSettings
 _OVER = (State.CLOSED, State.RESOLVED, State.NOTED, State.MERGED)
 _EVERYTHING = (
     *(ANSWERS, COUNTS, CURSORS, EFFECTS, FINDINGS, FINGERPRINTS, INBOX, INCIDENTS, KEYS, PEOPLE, PINS, REJECTIONS, SEGMENTS),
+    *(FINDING_LINKS, ASSET_NAMES),
 )
 _AT_ONCE = 500
 
@@ -110,6 +112,7 @@ class Retention:
         ]
         names = list(connection.execute(select(INCIDENTS.c.id).where(*over)).scalars())
         findings = _deleted(connection, FINDINGS, tenant, FINDINGS.c.incident, names)
+        _deleted(connection, FINDING_LINKS, tenant, FINDING_LINKS.c.incident, names)
         return _deleted(connection, INCIDENTS, tenant, INCIDENTS.c.id, names), findings
 
     def _bodies(self, connection: Connection, tenant: str, before: datetime) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -11,15 +11,24 @@ from typing import Any
 from sqlalchemy import Connection
 
 from isthmus.answer.report import title_of
+from isthmus.contracts.tracing import here, noted, span
+from isthmus.model.assessment import Priority
 from isthmus.model.disposition import disposition, wakes_at
+from isthmus.model.findings import Kind
 from isthmus.model.incidents import Incident, Round, WordKind
 from isthmus.model.plans import Step
+from isthmus.model.severity import Severity
 from isthmus.record import effects, incidents, ledger
 from isthmus.record.codec import encode
-from isthmus.record.incidents import Listed, Stored
+from isthmus.record.incidents import MOST_URGENT, Claim, Listed, Stored
 from isthmus.record.keys import Keys
+from isthmus.record.ledger import Entry
+from isthmus.record.store import text_of
 
 OURSELVES = "isthmus"
+Change = tuple[str, Mapping[str, Any]]
+"""An event and the body of its entry."""
+_URGENCY = {Priority.ACT: 3, Priority.ATTEND: 2, Priority.TRACK_STAR: 1, Priority.TRACK: 0}
 
 
 def save(
@@ -33,12 +42,48 @@ def save(
     wake: datetime | None = None,
 ) -> Stored:
     """Save over the revision it was read at, with one entry that says what changed. `wake` is when it goes on."""
-    saved = incidents.save(connection, keys, stored, listed(stored, now, wake))
+    return _saved(connection, keys, stored, now, [(event, body)], actor, wake, None)
+
+
+def save_steps(
+    connection: Connection, keys: Keys, stored: Stored, now: datetime, changes: Sequence[Change], claim: Claim
+) -> Stored:
+    """What a worker did with the incident it carries on, with an entry for each change; it goes on at once."""
+    return _saved(connection, keys, stored, now, changes, OURSELVES, now, claim)
+
+
+def _saved(
+    connection: Connection,
+    keys: Keys,
+    stored: Stored,
+    now: datetime,
+    changes: Sequence[Change],
+    actor: str,
+    wake: datetime | None,
+    claim: Claim | None,
+) -> Stored:
+    saved = incidents.save(connection, keys, stored, listed(stored, now, wake), claim)
     effects.note(connection, stored.incident)
-    whole = {**body, "revision": saved.revision}
     incident = stored.incident
-    ledger.append(connection, tenant=incident.tenant, actor=actor, event=event, subject=incident.id, body=whole, at=now)
+    bodies = [(event, {**body, **_begun(incident, event), "revision": saved.revision}) for event, body in changes]
+    entries = [Entry(incident.tenant, actor, event, incident.id, body, now) for event, body in bodies]
+    ledger.extend(connection, entries)
+    if claim is None:
+        _traced(incident, changes)
     return saved
+
+
+def _traced(incident: Incident, changes: Sequence[Change]) -> None:
+    """In the trace of the incident: what was said of it from elsewhere, and in which trace that was."""
+    with span("incident.changed", (incident.tenant, incident.id), here(), tenant=incident.tenant, incident=incident.id):
+        for event, _ in changes:
+            noted(event)
+
+
+def _begun(incident: Incident, event: str) -> dict[str, str]:
+    """With the first entry of an incident: when the first alert of it was received, which all times are measured from."""
+    received = [one.finding.times.received for one in incident.members if one.finding.times.received is not None]
+    return {"received": text_of(min(received))} if event == "incident.opened" and received and not incident.words else {}
 
 
 def set_aside(connection: Connection, tenant: str, incident: str, because: str, now: datetime) -> None:
@@ -60,9 +105,19 @@ def listed(stored: Stored, now: datetime, wake: datetime | None) -> Listed:
         score=assessment.score if assessment else 0,
         title=title_of(incident)[:500] if incident.members else "",
         assignee=assigned.value if assigned else "",
+        urgency=_URGENCY[assessment.priority] if assessment else _first_look(incident),
         changed_at=now,
         wake_at=None if over(stored) else min(times, default=None),
     )
+
+
+def _first_look(incident: Incident) -> int:
+    """How soon an incident that nobody assessed yet is looked at; it decides nothing else."""
+    found = [one.finding for one in incident.members]
+    if any(one.kind is Kind.THREAT and one.severity.weight >= Severity.HIGH for one in found):
+        return MOST_URGENT
+    worst = max((one.severity.weight for one in found), default=0)
+    return 2 if worst >= Severity.CRITICAL else 1 if worst >= Severity.HIGH else 0
 
 
 def over(stored: Stored) -> bool:
@@ -70,8 +125,8 @@ def over(stored: Stored) -> bool:
     return bool(stored.merged_into) and all(one.settled and not one.may_stand for one in stored.incident.steps)
 
 
-def change(before: Incident, after: Incident) -> tuple[str, dict[str, Any]]:
-    """What `advance` did, as the event and the body of an entry. Large things go in by their digest."""
+def change(before: Incident, after: Incident) -> Change:
+    """What `advance` did. Large things go in by their digest."""
     old, new = before.current, after.current
     number = len(after.rounds)
     if old.steps is not None and new.steps is not None and old.steps != new.steps:

@@ -127,6 +127,9 @@ class Words:
             gone = incidents.load(connection, self.store.keys, person.tenant, other)
             if name == other or stored.merged_into or gone.merged_into:
                 raise Refused("one of them is part of another incident already, or they are the same")
+            for one in (stored.incident, gone.incident):
+                if one.size > len(one.members):
+                    raise Refused(f"{one.id} has more findings than are shown; split out of it what belongs together")
             keys = {one.finding.key for one in gone.incident.members}
             pins.put(connection, person.tenant, keys, pins.WITH, stored.incident.members[0].finding.key)
             members = stored.incident.members + gone.incident.members
@@ -150,7 +153,8 @@ class Words:
         """The word, the round it opens, and its entry."""
         reaching = word.kind in {WordKind.VERDICT, WordKind.SUPPRESS, WordKind.ACCEPT_RISK}
         covers = frozenset(seen_as(one.finding) for one in stored.incident.members if reaching)
-        spoken = replace(stored.incident, words=(*stored.incident.words, replace(word, covers=covers)))
+        seen = replace(word, covers=covers, number=stored.incident.size)
+        spoken = replace(stored.incident, words=(*stored.incident.words, seen))
         requester = person.id if word.kind in _ASKING else "isthmus"
         because = f"{word.kind.value.replace('_', ' ')} {word.value}".strip() + f" by {person.id}"
         incident = spoken.reopened(because, now, requester)

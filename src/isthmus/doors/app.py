@@ -5,34 +5,36 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 
-import msgspec
 from asgi_csrf import asgi_csrf  # type: ignore[import-untyped]
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware.sessions import SessionMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from isthmus.contracts.tracing import span
 from isthmus.desk.desk import Desk
+from isthmus.desk.measures import Measures
+from isthmus.desk.vitals import Vitals
+from isthmus.desk.watch import Watch
+from isthmus.doors import health, metrics
 from isthmus.doors.api import application
 from isthmus.doors.console import routes
-from isthmus.doors.errors import ANSWERED, PASSAGE, Passage, Told, body_of, later, response_of, told
+from isthmus.doors.errors import ANSWERED, PASSAGE, Passage, Told, body_of, response_of, told
 from isthmus.doors.limits import READS, Forms, Limits
+from isthmus.doors.logs import bound
 from isthmus.doors.webhooks import Webhooks
-from isthmus.model.errors import IsthmusError
 
 LOG = logging.getLogger("isthmus.doors")
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
 _SESSION_SECONDS = 12 * 60 * 60
 _SIGNING = {"/signin", "/signout"}
 _PAGES = re.compile(
-    r"/(?:health|approvals|status|signin|signout|(?:static|incidents)/[\w.-]{1,64}(?:/[a-z-]{1,20})?)?", re.ASCII
+    r"/(?:health|metrics|approvals|status|signin|signout|(?:static|incidents)/[\w.-]{1,64}(?:/[a-z-]{1,20})?)?", re.ASCII
 )
 _HEADERS = {
     b"x-content-type-options": b"nosniff",
@@ -44,22 +46,33 @@ _HEADERS = {
 """On every answer, unless a page says something of its own."""
 
 
-def create(desk: Desk, clock: Callable[[], datetime], wake: Callable[[], None], limits: Limits | None = None) -> ASGIApp:
-    """The application. `wake` is called from any thread when there is something to do for the worker."""
-    bounds = limits or Limits()
-
-    async def health(_: Request) -> Response:
-        try:
-            waiting = await run_in_threadpool(desk.depth)
-        except IsthmusError:
-            raise later(503, "unreachable", "the database cannot be read") from None
-        return Response(msgspec.json.encode({"status": "ok", "inbox": waiting}), media_type="application/json")
-
+def create(
+    desk: Desk,
+    clock: Callable[[], datetime],
+    wake: Callable[[], None],
+    limits: Limits | None = None,
+    watch: Watch | None = None,
+    loopback: bool = True,
+) -> ASGIApp:
+    """The application. `wake` is called from any thread when there is something to do for the worker; `watch` knows how
+    things stand, and with `loopback` programs on this machine may ask for all of it without a key.
+    """
+    bounds, watching = limits or Limits(), watch or Watch(desk.store, desk.instances)
     api = Mount("/v1", application.create(desk, clock, bounds))
     pages = Mount("/", _console(desk, clock, bounds))
-    rest = Starlette(routes=[Route("/health", health), api, pages], exception_handlers=ANSWERED)
+    rest = Starlette(routes=[*_standing(desk, clock, watching, loopback), api, pages], exception_handlers=ANSWERED)
     rest.router.redirect_slashes = False
-    return Doorway(Webhooks(desk, clock, wake, bounds), rest, wake)
+    return Doorway(Webhooks(desk, clock, wake, bounds), rest, wake, watching.vitals)
+
+
+def _standing(desk: Desk, clock: Callable[[], datetime], watch: Watch, loopback: bool) -> list[Route]:
+    """How things stand: in a word for everybody, in full and as metrics for those who may know."""
+    short, whole = (health.told(watch, clock, one) for one in (False, True))
+    measured = metrics.told(watch, Measures(desk.store), clock)
+    return [
+        Route("/health", health.Inside(whole, desk, clock, loopback, short)),
+        Route("/metrics", health.Inside(measured, desk, clock, loopback)),
+    ]
 
 
 def _console(desk: Desk, clock: Callable[[], datetime], limits: Limits) -> ASGIApp:
@@ -104,8 +117,8 @@ def _on_this_machine(scope: Scope) -> bool:
 class Doorway:
     """What every request passes: it gets an id, its answer the headers all answers have, its errors the one form."""
 
-    def __init__(self, webhooks: ASGIApp, rest: ASGIApp, wake: Callable[[], None]) -> None:
-        self._webhooks, self._rest, self._wake = webhooks, rest, wake
+    def __init__(self, webhooks: ASGIApp, rest: ASGIApp, wake: Callable[[], None], vitals: Vitals | None = None) -> None:
+        self._webhooks, self._rest, self._wake, self._vitals = webhooks, rest, wake, vitals or Vitals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers every HTTP request, whatever happens behind; refuses web sockets."""
@@ -120,24 +133,40 @@ class Doorway:
         passage = scope[PASSAGE] = _passage(scope)
         # Where the console looks for it.
         scope.setdefault("state", {})["request_id"] = passage.request_id
+        with bound(request=passage.request_id):
+            await self._passed(scope, passage, ears, send)
+
+    async def _passed(self, scope: Scope, passage: Passage, ears: _Ears, send: Send) -> None:
         mouth = _Mouth(passage, ears, send)
-        inward = scope["path"].startswith("/in/")
+        inward, word = scope["path"].startswith("/in/"), "accepted"
         try:
-            await (self._webhooks if inward else self._rest)(scope, ears, mouth)
+            with span("intake.accept", (passage.request_id,)) if inward else nullcontext():
+                await (self._webhooks if inward else self._rest)(scope, ears, mouth)
         except Exception as error:  # noqa: BLE001 - the web door: one request's trouble is not the next one's
-            await self._trouble(error, passage, mouth)
+            word = await self._trouble(error, passage, mouth)
+        if inward:
+            self._note(passage, word)
         if not inward and scope["method"] not in READS and passage.status < 400:
             self._wake()
         # Only paths we know are logged: one that was mistyped may hold a secret.
         shown = passage.shown or (scope["path"] if _PAGES.fullmatch(scope["path"]) else "(no such page)")
         LOG.info("%s %s %s %d", passage.request_id, scope["method"], shown, passage.status)
 
-    async def _trouble(self, error: Exception, passage: Passage, mouth: _Mouth) -> None:
+    def _note(self, passage: Passage, word: str) -> None:
+        """A delivery was answered. Only instances of ours have names here."""
+        self._vitals.answered(passage.shown.removeprefix("/in/").partition("/")[0], word)
+        if passage.status == 202:
+            self._vitals.stored()
+        elif (passage.status, word) == (503, "unreachable"):
+            self._vitals.stored("deliveries could not be stored")
+
+    async def _trouble(self, error: Exception, passage: Passage, mouth: _Mouth) -> str:
         answer = told(error)
         if answer.status == 500:
             LOG.error("request %s failed", passage.request_id, exc_info=error)
         if not passage.status:
             await _sent(mouth, answer, passage)
+        return answer.code
 
 
 def _passage(scope: Scope) -> Passage:

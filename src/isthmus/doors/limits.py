@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
@@ -12,23 +13,47 @@ from urllib.parse import parse_qsl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from isthmus.doors.errors import Told
+from isthmus.doors.pace import Pace
 
 _JSON = re.compile(rb"application/(?:[a-z0-9.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
+_LINES = re.compile(rb"application/(?:x-)?(?:ndjson|jsonl)\s*(?:;.*)?", re.IGNORECASE)
 _FORM = re.compile(rb"application/x-www-form-urlencoded\s*(?:;.*)?", re.IGNORECASE)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_GRACE, _SLOWEST = 3.0, 4_096
+"""A body has three seconds to begin with, and one more for every 4 KiB that came."""
+
+
+_OF_AN_INSTANCE, _OF_STRANGERS = Pace(5_000, 20_000), Pace(1, 60)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes, seconds and numbers. `unsaved` is how many bytes of deliveries may be in memory before they are durable."""
+    """Bytes, seconds and numbers.
+
+    `unsaved` is how many bytes of deliveries may be in memory before they are durable, and `share` how much of it one
+    instance may have. `inbox` is how many deliveries may wait to be read, for each tenant. `instance` is the pace of
+    deliveries that showed the secret of an instance, `strangers` that of those an address sent without; who shows a good
+    secret is never slowed by others behind the same address. `connections` are those one address may have open.
+    """
 
     delivery: int = 1 << 20
     seconds: float = 10.0
+    bulk: int = 8 << 20
+    bulk_seconds: float = 30.0
+    lines: int = 1_000
     inbox: int = 50_000
     unsaved: int = 64 << 20
+    share: float = 0.25
+    instance: Pace = _OF_AN_INSTANCE
+    strangers: Pace = _OF_STRANGERS
     request: int = 1 << 16
     form: int = 1 << 20
+    connections: int = 256
+    all_connections: int = 4_096
+    header_seconds: float = 5.0
+    header_bytes: int = 1 << 15
+    headers: int = 100
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
@@ -40,8 +65,10 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 
 
 def declared(scope: Scope, most: int) -> int:
-    """How many bytes the body may have: as declared, else the most. Raises `Told` when it declares more."""
-    given = header(scope, b"content-length")
+    """How many bytes the body may have: as declared, else the most. Raises `Told` when it declares more, or two lengths."""
+    given, coding = header(scope, b"content-length"), header(scope, b"transfer-encoding")
+    if coding is not None and (given is not None or coding.lower() != b"chunked"):
+        raise Told(400, "bad_request", "a body has one length: Content-Length, or Transfer-Encoding: chunked, not both")
     if given is None:
         return most
     if not _LENGTH.fullmatch(given) or int(given) > most:
@@ -55,31 +82,52 @@ def _too_large(most: int) -> Told:
 
 def as_json(scope: Scope) -> None:
     """Raises `Told` when the body is not declared to be plain JSON."""
-    if (header(scope, b"content-encoding") or b"identity").lower() != b"identity":
-        raise Told(415, "encoding", "send the body uncompressed")
+    _plain(scope)
     if not _JSON.fullmatch(header(scope, b"content-type") or b""):
         raise Told(415, "media_type", "send JSON, with Content-Type: application/json")
 
 
-async def read(receive: Receive, most: int, seconds: float) -> bytes:
-    """The whole body. Raises `Told` when it is longer than `most` bytes or takes more than so many seconds.
+def as_json_or_lines(scope: Scope) -> bool:
+    """Whether the body is declared to be lines of JSON. Raises `Told` when it is neither that nor plain JSON."""
+    if _LINES.fullmatch(header(scope, b"content-type") or b""):
+        _plain(scope)
+        return True
+    as_json(scope)
+    return False
 
-    An answer given before the body was read to its end closes the connection, so that the rest is not taken in.
+
+def _plain(scope: Scope) -> None:
+    if (header(scope, b"content-encoding") or b"identity").lower() != b"identity":
+        raise Told(415, "encoding", "send the body uncompressed")
+
+
+def _ignored(_: int) -> None:
+    """For those who need not know how much came."""
+
+
+async def read(receive: Receive, most: int, seconds: float, came: Callable[[int], None] = _ignored) -> bytes:
+    """The whole body; `came` is told of the bytes as they come in, and may raise.
+
+    Raises `Told` when it is longer than `most` bytes, takes more than so many seconds or comes too slowly. An answer given
+    before the body was read to its end closes the connection, so that the rest is not taken in.
     """
-    body = bytearray()
+    body, began = bytearray(), asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(min(seconds, _GRACE)) as limit:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise Told(400, "gone", "the connection ended before the body did")
-                body += message.get("body", b"")
+                part = message.get("body", b"")
+                came(len(part))
+                body += part
                 if len(body) > most:
                     raise _too_large(most)
                 if not message.get("more_body", False):
                     return bytes(body)
+                limit.reschedule(began + min(seconds, _GRACE + len(body) / _SLOWEST))
     except TimeoutError:
-        raise Told(408, "too_slow", f"a body must arrive within {seconds:g} seconds") from None
+        raise Told(408, "too_slow", f"a body must arrive within {seconds:g} seconds, 4 KiB in each after the third") from None
 
 
 def again(body: bytes, receive: Receive) -> Receive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import logging
 import os
 import socket
@@ -18,12 +19,15 @@ import uvicorn
 
 from isthmus import assembly
 from isthmus.assembly import House
-from isthmus.doors import app
+from isthmus.doors import app, logs, tracing
+from isthmus.doors.connections import bounded
+from isthmus.doors.limits import Limits
+from isthmus.doors.watching import Watching
 from isthmus.doors.worker import Worker
 from isthmus.model.errors import Refused, Untrusted
 from isthmus.settings import Loaded, ServerSettings
 
-_BACKLOG, _KEEP_ALIVE, _HEADER_BYTES = 2_048, 5, 32_768
+_BACKLOG, _KEEP_ALIVE = 2_048, 5
 _STARTED_WITHIN = 30.0
 
 
@@ -46,13 +50,16 @@ def running(loaded: Loaded, clock: Callable[[], datetime]) -> Iterator[Running]:
     safe(server)
     with ExitStack() as closing:
         checked = assembly.check(loaded, clock)
+        closing.enter_context(tracing.exported(loaded.settings.telemetry.otlp))
         if loaded.settings.database is None:
             closing.enter_context(_alone(assembly.data_folder(loaded)))
         house = assembly.house(checked)
         worker = Worker(house, clock)
         listening = closing.enter_context(_listening(server))
         config = uvicorn.Config(
-            app.create(house.desk, clock, worker.wake),
+            app.create(house.desk, clock, worker.wake, watch=house.watch, loopback=not server.behind_proxy),
+            http=bounded(Limits(), by_address=not server.behind_proxy),
+            ws="none",
             ssl_certfile=_named(loaded.at(server.certificate)),
             ssl_keyfile=_named(loaded.at(server.private_key)),
             access_log=False,
@@ -60,11 +67,16 @@ def running(loaded: Loaded, clock: Callable[[], datetime]) -> Iterator[Running]:
             server_header=False,
             backlog=_BACKLOG,
             timeout_keep_alive=_KEEP_ALIVE,
-            h11_max_incomplete_event_size=_HEADER_BYTES,
             timeout_graceful_shutdown=5,
         )
+        # What was made at the start stays: looking through it for rubbish stops everybody for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         worker.start()
         closing.callback(worker.stop)
+        watching = Watching(house.watch, clock, house.calling.close)
+        watching.start()
+        closing.callback(watching.stop)
         closing.enter_context(_answering(uvicorn.Server(config), listening))
         scheme = "http" if server.certificate is None else "https"
         host, port = listening.getsockname()[:2]
@@ -148,6 +160,4 @@ def _named(path: Path | None) -> str | None:
 
 def quiet_logs(level: int = logging.WARNING) -> None:
     """One line a record on standard error; libraries speak only when something is wrong."""
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("stamina", "httpx", "httpcore", "botocore", "boto3", "urllib3", "alembic", "asyncio"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    logs.set_up(level)

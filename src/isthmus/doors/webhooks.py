@@ -1,7 +1,7 @@
 """Where platforms deliver: checked from the cheapest question to the dearest, durable before it is acknowledged.
 
-There is no rate limit per client yet: what bounds intake is the secret, the size of a body, the bytes in memory and the
-depth of the inbox.
+The secret comes before everything that costs something. Who shows none is slowed by address; who shows one is slowed by
+instance, so that a platform that storms, or somebody who has its secret, takes nothing from the others.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import math
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from starlette.types import Receive, Scope, Send
@@ -20,89 +21,39 @@ from starlette.types import Receive, Scope, Send
 from isthmus.contracts.connector import Webhook
 from isthmus.desk.desk import Desk
 from isthmus.desk.instances import Instance
+from isthmus.doors import bulk
 from isthmus.doors.errors import PASSAGE, Passage, Told, later
-from isthmus.doors.limits import Limits, as_json, declared, header, read
-from isthmus.model.errors import IsthmusError
+from isthmus.doors.limits import Limits, as_json_or_lines, declared, header, read
+from isthmus.doors.line import Line
+from isthmus.doors.pace import Buckets, network
+from isthmus.record.answers import Answer
 from isthmus.record.inbox import WEBHOOK, Handed
 
 LOG = logging.getLogger("isthmus.doors")
-_SMALLEST = 1_024
-"""What a delivery counts for in memory at least, its connection and bookkeeping included."""
-_BOM = b"\xef\xbb\xbf"
 _NONE = Webhook(note="")
-
-
-class Line:
-    """Deliveries on their way to the disk. One writer takes everything that waits, commits it once, then answers it all."""
-
-    def __init__(self, desk: Desk, wake: Callable[[], None], limits: Limits) -> None:
-        self._desk, self._wake, self._limits = desk, wake, limits
-        self._waiting: list[tuple[Handed, asyncio.Future[bool]]] = []
-        self._writer: asyncio.Task[None] | None = None
-        self._held = 0
-
-    @contextmanager
-    def room(self, size: int) -> Iterator[None]:
-        """Memory for a body of this many bytes. Raises `Told` when too much is held already."""
-        size = max(size, _SMALLEST)
-        if self._held + size > self._limits.unsaved:
-            raise later(429, "busy", "too many deliveries at once", 1)
-        self._held += size
-        try:
-            yield
-        finally:
-            self._held -= size
-
-    async def put(self, one: Handed) -> bool:
-        """Returns once it is durable: False when it came before, byte for byte. Raises `Told` when it could not be kept."""
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((one, answer))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write())
-        return await answer
-
-    async def _write(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting, []
-                stored = asyncio.to_thread(self._store, [one for one, _ in batch])
-                # An error is handed to everybody in the batch, as the value it is here.
-                [said] = await asyncio.gather(stored, return_exceptions=True)
-                for number, (_, answer) in enumerate(batch):
-                    _give(answer, said if isinstance(said, BaseException) else said[number])
-        finally:
-            self._writer = None
-
-    def _store(self, handed: Sequence[Handed]) -> list[bool | Told]:
-        """In a thread. What the inbox has no room for is told so, each by itself."""
-        full = later(429, "full", "the inbox is full; deliver it again", 30)
-        try:
-            taken = handed[: max(0, self._limits.inbox - self._desk.depth())]
-            fresh = self._desk.accept(taken) if taken else []
-        except IsthmusError as error:
-            # Whatever it is, it is our trouble and not the delivery's: the platform must try again.
-            raise later(503, "unreachable", f"not stored: {error}") from None
-        if taken:
-            self._wake()
-        return [*fresh, *(full for _ in handed[len(taken) :])]
-
-
-def _give(answer: asyncio.Future[bool], said: bool | BaseException) -> None:
-    if answer.done():
-        return  # The sender has gone.
-    if isinstance(said, BaseException):
-        answer.set_exception(said)
-    else:
-        answer.set_result(said)
+_VERSIONS = frozenset({"1.0", "1.1"})
+"""What the server speaks; its parser also lets pass what calls itself something else."""
 
 
 class Webhooks:
-    """`POST /in/{instance}`, and `POST /in/{instance}/{token}` for platforms that can send no header of their own."""
+    """`POST /in/{instance}`, and `POST /in/{instance}/{token}` for platforms that can send no header of their own.
 
-    def __init__(self, desk: Desk, clock: Callable[[], datetime], wake: Callable[[], None], limits: Limits) -> None:
-        self._desk, self._clock, self._limits = desk, clock, limits
+    A body of JSON is one delivery; a body of lines of JSON is a delivery for each line. `ticks` are seconds that never go
+    back.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        clock: Callable[[], datetime],
+        wake: Callable[[], None],
+        limits: Limits,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._desk, self._clock, self._limits, self._ticks = desk, clock, limits, ticks
         self._line = Line(desk, wake, limits)
         self._nobodys = secrets.token_bytes(32)
+        self._strangers, self._instances = Buckets(limits.strangers), Buckets(limits.instance)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers 202 once the delivery is durable; raises `Told` otherwise."""
@@ -110,16 +61,62 @@ class Webhooks:
         passage.shown = "/in/"
         if scope["method"] != "POST":
             raise Told(405, "method", "deliveries are sent by POST", {"allow": "POST"})
-        instance = self._known(scope, passage)
-        as_json(scope)
-        with self._line.room(declared(scope, self._limits.delivery)):
-            body = await read(receive, self._limits.delivery, self._limits.seconds)
-            if body.removeprefix(_BOM).lstrip()[:1] not in {b"{", b"["}:
-                raise Told(400, "not_json", "the body is no JSON object or list")
-            place = instance.tenant, instance.connector.name, instance.name
-            name = f"webhook {passage.request_id}"
-            fresh = await self._line.put(Handed(*place, WEBHOOK, name, body, self._clock()))
-        await _accepted(send, fresh, passage.request_id)
+        if scope.get("http_version", "1.1") not in _VERSIONS:
+            raise Told(400, "bad_request", "deliveries are sent by HTTP/1.1")
+        instance = self._let_in(scope, passage)
+        many, limits = as_json_or_lines(scope), self._limits
+        most, seconds = (limits.bulk, limits.bulk_seconds) if many else (limits.delivery, limits.seconds)
+        declared(scope, most)
+        wait = self._instances.take(instance.name, self._ticks())
+        if wait:
+            raise later(429, "too_many", f"{instance.name} delivers faster than it may", math.ceil(wait))
+        with self._line.room(instance.name) as came:
+            body = await read(receive, most, seconds, came)
+            if many:
+                await self._many(instance, scope, body, send)
+            else:
+                await self._one(instance, passage, body, send)
+
+    async def _one(self, instance: Instance, passage: Passage, body: bytes, send: Send) -> None:
+        flaw = bulk.flaw(body)
+        if flaw:
+            raise Told(400, "not_json", f"the body {flaw}")
+        [fresh] = await self._kept(instance, [body], passage.request_id)
+        said = b'{"accepted":true,"repeated":%s,"request_id":"%s"}'
+        await _answered(send, said % (b"false" if fresh else b"true", passage.request_id.encode()))
+
+    async def _many(self, instance: Instance, scope: Scope, body: bytes, send: Send) -> None:
+        passage, key = scope[PASSAGE], header(scope, b"idempotency-key")
+        once = None if key is None else bulk.once(self._desk.store, instance.tenant, instance.name, key, body)
+        known: Answer | None = None if once is None else await asyncio.to_thread(once.known, self._clock())
+        if known is not None:
+            await _answered(send, known.body, [(b"idempotency-replayed", b"true")])
+            return
+        found = await asyncio.to_thread(bulk.lines, body, self._limits.lines, self._limits.delivery)
+        taken = [one.body for one in found if not one.refused]
+        self._instances.owe(instance.name, self._ticks(), len(taken) - 1)
+        answer = bulk.told(found, await self._kept(instance, taken, passage.request_id), passage.request_id)
+        if once is not None:
+            await asyncio.to_thread(once.keep, 202, answer)
+        await _answered(send, answer)
+
+    async def _kept(self, instance: Instance, bodies: Sequence[bytes], request_id: str) -> list[bool]:
+        place, now = (instance.tenant, instance.connector.name, instance.name), self._clock()
+        handed = [Handed(*place, WEBHOOK, f"webhook {request_id}", one, now) for one in bodies]
+        return await self._line.put((instance.tenant, instance.name), handed)
+
+    def _let_in(self, scope: Scope, passage: Passage) -> Instance:
+        """The instance, once the secret was shown. An address that often shows none is told to wait, and not logged."""
+        try:
+            return self._known(scope, passage)
+        except Told as refusal:
+            address = network((scope.get("client") or ("",))[0])
+            wait = self._strangers.take(address, self._ticks())
+            if wait:
+                raise later(429, "too_many", "too much of this from this address", math.ceil(wait)) from None
+            if refusal.status == 401:
+                LOG.warning("webhook at %s refused: no good secret (request %s)", passage.shown, passage.request_id)
+            raise
 
     def _known(self, scope: Scope, passage: Passage) -> Instance:
         """The instance this is for, once the secret was shown. An instance that does not exist costs the same comparison."""
@@ -137,7 +134,6 @@ class Webhooks:
         if not secret.strip():
             raise Told(403, "no_webhook", f"set webhook_secret of the instance {instance.name} to take its webhooks")
         if not same:
-            LOG.warning("webhook of %s refused: the secret is missing or wrong (request %s)", instance.name, passage.request_id)
             raise Told(401, "no_key", "the secret is missing or wrong", {"www-authenticate": 'Bearer realm="webhook"'})
         return instance
 
@@ -153,9 +149,7 @@ def _same(shown: bytes, expected: bytes) -> bool:
     return hmac.compare_digest(hashlib.sha256(shown).digest(), hashlib.sha256(expected).digest())
 
 
-async def _accepted(send: Send, fresh: bool, request_id: str) -> None:
-    repeated = b"false" if fresh else b"true"
-    body = b'{"accepted":true,"repeated":%s,"request_id":"%s"}' % (repeated, request_id.encode())
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+async def _answered(send: Send, body: bytes, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *more]
     await send({"type": "http.response.start", "status": 202, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from isthmus.assembly import House
 from isthmus.model.errors import IsthmusError
-from isthmus.record import ledger
 
 LOG = logging.getLogger("isthmus.worker")
 _LONGEST, _AFTER_TROUBLE = 5.0, 1.0
@@ -28,7 +27,6 @@ class Worker:
         self._loop = asyncio.new_event_loop()
         self._woken: list[asyncio.Event] = []
         self._stopping = False
-        self._signed = 0
         self._thread = threading.Thread(target=self._run, name="isthmus worker", daemon=True)
 
     def start(self) -> None:
@@ -43,6 +41,7 @@ class Worker:
     def stop(self) -> None:
         """End after what is under way, and close what the house holds open."""
         self._stopping = True
+        self._house.work.stop()
         self.wake()
         self._thread.join()
 
@@ -54,13 +53,17 @@ class Worker:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(self._work())
+            with suppress(IsthmusError):
+                self._house.recording.sign()
             self._loop.run_until_complete(self._house.close())
         finally:
             self._loop.close()
 
     async def _work(self) -> None:
-        work = self._house.work
-        await asyncio.gather(*(self._again_and_again(one) for one in (work.pull, work.ask, work.carry)))
+        work, record = self._house.work, self._house.recording
+        queues = (lane.consume for lane in self._house.queues.lanes)
+        kinds = work.pull, work.ask, work.read, work.carry, record.keep, *queues
+        await asyncio.gather(*(self._again_and_again(one) for one in kinds))
 
     async def _again_and_again(self, do: Callable[[datetime], Awaitable[datetime | None]]) -> None:
         woken = asyncio.Event()
@@ -75,20 +78,11 @@ class Worker:
                 self._all_woken()
                 await asyncio.sleep(0)
 
-    def _sign(self) -> None:
-        """A checkpoint over what was written since the last one."""
-        with self._house.store.reading() as connection:
-            size = ledger.size(connection)
-        if size != self._signed:
-            with self._house.store.writing() as connection:
-                ledger.checkpoint(connection, self._house.signer)
-            self._signed = size
-
     async def _once(self, do: Callable[[datetime], Awaitable[datetime | None]]) -> float:
         """What is due of one kind; returns for how many seconds nothing of it is."""
         try:
-            again = await do(self._clock())
-            self._sign()
+            with self._house.watch.vitals.turn(getattr(do, "__name__", "work")):
+                again = await do(self._clock())
         except IsthmusError as error:
             LOG.error("%s", error)
             return _AFTER_TROUBLE

@@ -7,20 +7,34 @@ What puts a finding into a tier is structure (kind, severity, exposure, exploita
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from isthmus.graph.identity import settle
-from isthmus.intake.tiers import Exploited, fold_of, is_hot, is_problem
+from isthmus.intake.tiers import Exploited, account_of, fold_of, gravity, is_hot, is_problem, why_folded
 from isthmus.intake.ties import SHARED_BY_ALL, handles, linked, standing_beside
 from isthmus.model.findings import Finding, Kind, short_hash
-from isthmus.model.incidents import Incident, Member, incident_id
+from isthmus.model.incidents import STORY, Incident, Member, incident_id
 from isthmus.model.problems import Problem
 from isthmus.model.severity import Severity
 
-_HIGH, _MEDIUM = int(Severity.HIGH), int(Severity.MEDIUM)
-_LATEST = datetime.max.replace(tzinfo=UTC)
+_MEDIUM = int(Severity.MEDIUM)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is known of findings that are not handed in.
+
+    `same` are groups of names that were seen on one asset. Two stories or more elsewhere stand next to the assets in
+    `crowded`, two attacks or more to those in `attacked`: what is on them joins no story for standing next to it.
+    """
+
+    same: tuple[tuple[str, ...], ...] = ()
+    crowded: Set[str] = frozenset()
+    attacked: Set[str] = frozenset()
+
+
+ALONE = Around()
 
 
 @dataclass(slots=True)
@@ -36,17 +50,17 @@ _Near = dict[str, dict[str, _Group]]
 """Assets that stand next to stories, and which."""
 
 
-def correlate(findings: Iterable[Finding], exploited: Exploited) -> list[Incident]:
+def correlate(findings: Iterable[Finding], exploited: Exploited, around: Around = ALONE) -> list[Incident]:
     """Every finding in exactly one incident, each with the reason it is there. Tenants never meet."""
     by_tenant: dict[str, list[Finding]] = {}
     for finding in findings:
         by_tenant.setdefault(finding.tenant, []).append(finding)
-    return [one for tenant in sorted(by_tenant) for one in _of_one_tenant(by_tenant[tenant], exploited)]
+    return [one for tenant in sorted(by_tenant) for one in _of_one_tenant(by_tenant[tenant], exploited, around)]
 
 
-def _of_one_tenant(findings: Iterable[Finding], exploited: Exploited) -> list[Incident]:
-    canonical, known = _identified(findings)
-    taken = _Taken(known, canonical, exploited)
+def _of_one_tenant(findings: Iterable[Finding], exploited: Exploited, around: Around) -> list[Incident]:
+    canonical, known = identified(findings, around.same)
+    taken = _Taken(known, canonical, exploited, around)
     taken.attacks()
     taken.grave_risks()
     taken.problems()
@@ -54,14 +68,16 @@ def _of_one_tenant(findings: Iterable[Finding], exploited: Exploited) -> list[In
     return [_incident(group, known) for group in taken.groups.values()]
 
 
-def _identified(findings: Iterable[Finding]) -> tuple[Mapping[str, str], dict[str, Finding]]:
-    """The findings with the one id of their asset, by key in order of keys."""
+def identified(
+    findings: Iterable[Finding], same: Iterable[tuple[str, ...]] = ()
+) -> tuple[Mapping[str, str], dict[str, Finding]]:
+    """The one id of each name, and the findings with the one id of their asset, by key in order of keys."""
     ordered = sorted(findings, key=lambda one: one.key)
     # What only a hint says does not make two names one thing: anybody may have written it.
     names = [finding.asset.aliases for finding in ordered if not finding.hint]
     names += [tie.asset.aliases for finding in ordered for tie in finding.ties]
     names += [(name,) for finding in ordered if finding.hint for name in finding.asset.aliases]
-    canonical = settle(names)
+    canonical = settle([*names, *same])
     known = {}
     for finding in ordered:
         own = canonical[finding.asset.aliases[0]]
@@ -72,11 +88,15 @@ def _identified(findings: Iterable[Finding]) -> tuple[Mapping[str, str], dict[st
 class _Taken:
     """The sorting table: what is not yet in a group, and the groups."""
 
-    def __init__(self, known: Mapping[str, Finding], canonical: Mapping[str, str], exploited: Exploited) -> None:
+    def __init__(
+        self, known: Mapping[str, Finding], canonical: Mapping[str, str], exploited: Exploited, around: Around
+    ) -> None:
         self.known = known
         self.canonical = canonical
         self.beside = standing_beside(known.values(), canonical)
         self.hot = {key for key, finding in known.items() if is_hot(finding, exploited)}
+        self.crowded = {canonical.get(name, name) for name in around.crowded}
+        self.attacked = {canonical.get(name, name) for name in around.attacked}
         self.left = dict(known)
         self.groups: dict[str, _Group] = {}
         self.leads: dict[tuple[str, str], Finding] = {}
@@ -84,7 +104,7 @@ class _Taken:
     def put(self, group: _Group, finding: Finding, because: str) -> None:
         group.because[finding.key] = because
         place = group.name, finding.asset.id
-        self.leads[place] = min(self.leads.get(place, finding), finding, key=_gravity)
+        self.leads[place] = min(self.leads.get(place, finding), finding, key=gravity)
         self.groups[group.name] = group
         del self.left[finding.key]
 
@@ -96,11 +116,11 @@ class _Taken:
             members = [self.known[key] for key in keys]
             if self.hot.isdisjoint(keys) and len({(one.source, one.rule) for one in members}) < 2:
                 continue
-            lead = min(members, key=_gravity)
-            group = _Group("story", incident_id(keys))
+            lead = min(members, key=gravity)
+            group = _Group(STORY, incident_id(keys))
             for finding in members:
                 self.put(group, finding, _lead(lead) if finding is lead else because[finding.key])
-        self._join_assets()
+        self._join_assets(self.attacked)
 
     def grave_risks(self) -> None:
         """Every asset that a grave claim stands on and no attack has touched."""
@@ -109,16 +129,17 @@ class _Taken:
             by_asset.setdefault(self.known[key].asset.id, []).append(self.known[key])
         told = {}
         for asset, members in by_asset.items():
-            lead = min(members, key=_gravity)
-            told[asset] = _Group("story", incident_id([one.key for one in members])), members
+            lead = min(members, key=gravity)
+            told[asset] = _Group(STORY, incident_id([one.key for one in members])), members
             for finding in members:
                 self.put(told[asset][0], finding, _lead(lead) if finding is lead else _same(finding, lead))
-        self._join_assets()
+        self._join_assets(self.crowded)
         self._join_same_problem(told)
 
-    def _join_assets(self) -> None:
+    def _join_assets(self, crowded: Set[str]) -> None:
         """What else is known of the assets of a story joins it; what stands next to exactly one story joins that one."""
         own, near = self._assets_of_stories()
+        near = {asset: stories for asset, stories in near.items() if asset not in crowded}
         held = {key: self._held(finding) for key, finding in self.left.items()}
         holders: dict[str, list[str]] = {}
         for key, names in held.items():
@@ -181,7 +202,7 @@ class _Taken:
                 by_asset.setdefault(finding.asset.id, []).append(finding)
         told = {}
         for asset, members in by_asset.items():
-            label = fold_of(min(members, key=_gravity))
+            label = fold_of(min(members, key=gravity))
             told[asset] = group, _ = self.groups.get(label) or _Group("problem", label), members
             for finding in members:
                 first = not group.because
@@ -203,17 +224,9 @@ class _Taken:
     def backlog(self) -> None:
         """What is quiet, by account."""
         for finding in list(self.left.values()):
-            asset = finding.asset
-            place = asset.account or f"{asset.provider or finding.source}, account not given"
-            name = f"backlog {finding.tenant} {place}"
+            name = f"backlog {finding.tenant} {account_of(finding)}"
             group = self.groups.get(name) or _Group("backlog", name)
-            self.put(group, finding, f"quiet: no sign of attack or exploitation; kept with account {place}")
-
-
-def _gravity(finding: Finding) -> tuple[bool, int, datetime, str]:
-    """Gravest first: threats, then severity, then the earliest; one without a time comes last among its equals."""
-    seen = finding.first_seen or finding.times.happened
-    return finding.kind is not Kind.THREAT, -finding.severity.weight, seen or _LATEST, finding.key
+            self.put(group, finding, why_folded("backlog", finding))
 
 
 def _lead(finding: Finding) -> str:
@@ -245,7 +258,7 @@ def _same(finding: Finding, other: Finding) -> str:
 
 
 def _incident(group: _Group, known: Mapping[str, Finding]) -> Incident:
-    keys: Sequence[str] = sorted(group.because, key=lambda key: _gravity(known[key]))
-    name = group.name if group.scope == "story" else f"INC-{short_hash(group.name, length=16)}"
+    keys: Sequence[str] = sorted(group.because, key=lambda key: gravity(known[key]))
+    name = group.name if group.scope == STORY else f"INC-{short_hash(group.name, length=16)}"
     members = tuple(Member(known[key], group.because[key]) for key in keys)
     return Incident(id=name, tenant=members[0].finding.tenant, scope=group.scope, members=members)

@@ -59,7 +59,8 @@ def verdict_word(incident: Incident) -> Word | None:
 
 
 def _covered(incident: Incident, word: Word) -> bool:
-    return all(seen_as(one.finding) in word.covers for one in incident.members)
+    known = incident.size <= max(word.number, len(word.covers))
+    return known and all(seen_as(one.finding) in word.covers for one in incident.members)
 
 
 def disposition(incident: Incident, now: datetime, merged_into: str = "") -> Disposition:

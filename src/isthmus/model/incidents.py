@@ -13,6 +13,8 @@ from isthmus.model.findings import Finding, short_hash
 from isthmus.model.plans import Plan, Step
 
 SCHEMA_VERSION = 1
+MOST_MEMBERS = 200
+STORY = "story"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Word:
     """A person's word on an incident. `value` is the verdict, the assignee, or the other incident's id.
 
     `until` ends a suppression or an accepted risk; `covers` are the findings as the person had them before them
-    (`findings.seen_as`): a verdict or a silence never reaches further.
+    (`findings.seen_as`) and `number` how many there were in all: a verdict or a silence never reaches further.
     """
 
     kind: WordKind
@@ -67,6 +69,7 @@ class Word:
     text: str = ""
     until: datetime | None = None
     covers: frozenset[str] = frozenset()
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ class Incident:
     """A story: its members in a stable order, the one it is named after first, and its rounds.
 
     `scope` is what it is about: `story` (assets under one attack or one grave risk), `problem` (one problem on many
-    assets of one account) or `backlog` (what is quiet, by account).
+    assets of one account) or `backlog` (what is quiet, by account). A story has every finding in `members`; the others,
+    which grow without bound, have the gravest `MOST_MEMBERS`, and `number` counts all.
     """
 
     id: str
@@ -84,6 +88,12 @@ class Incident:
     rounds: tuple[Round, ...] = ()
     words: tuple[Word, ...] = ()
     schema_version: int = SCHEMA_VERSION
+    number: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many findings it has, shown or not."""
+        return max(self.number, len(self.members))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -121,12 +131,17 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An incident on record: its name, the keys of its findings, since when, and where it went if it was merged."""
+    """An incident on record: its name, the keys of its findings, since when, and where it went if it was merged.
+
+    `whole` is false where it has more findings than these, which stay where they are.
+    """
 
     id: str
     keys: frozenset[str]
     opened_at: str
     merged_into: str = ""
+    scope: str = STORY
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

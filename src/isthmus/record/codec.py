@@ -47,8 +47,8 @@ def decode(data: bytes, kind: type[_T], place: str) -> _T:
 
 
 def body_of(incident: Incident) -> bytes:
-    """The incident without its findings, which are stored once and may be told better later."""
-    return encode(replace(incident, members=()))
+    """The incident without its findings and their number, which are stored once and may be told better later."""
+    return encode(replace(incident, members=(), number=0))
 
 
 def incident_from(data: bytes, place: str) -> Incident:

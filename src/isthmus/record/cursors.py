@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +13,11 @@ from isthmus.record.store import moment_of, text_of
 
 Place = tuple[str, str, str, str]
 """Tenant, source, instance and stream."""
+_PLACE = ("tenant", "source", "instance", "stream")
 
 
 def _where(place: Place) -> list[ColumnElement[bool]]:
-    return [CURSORS.c[name] == value for name, value in zip(("tenant", "source", "instance", "stream"), place, strict=True)]
+    return [CURSORS.c[name] == value for name, value in zip(_PLACE, place, strict=True)]
 
 
 def read(connection: Connection, place: Place) -> tuple[str, datetime | None]:
@@ -36,10 +38,12 @@ def trouble(connection: Connection, place: Place, cursor: str, said: str, again:
 
 def _put(connection: Connection, place: Place, values: dict[str, Any]) -> None:
     if connection.execute(update(CURSORS).where(*_where(place)).values(**values)).rowcount == 0:
-        own = dict(zip(("tenant", "source", "instance", "stream"), place, strict=True))
+        own = dict(zip(_PLACE, place, strict=True))
         connection.execute(insert(CURSORS).values(**{"at": "", **own, **values}))
 
 
-def next_pull(connection: Connection) -> str:
-    """When the next stream is to be asked; empty for none."""
-    return connection.execute(select(CURSORS.c.next_at).order_by(CURSORS.c.next_at).limit(1)).scalar() or ""
+def next_pull(connection: Connection, places: Iterable[Place]) -> str:
+    """When the next of these streams is to be asked; empty for none, and for one nobody asked yet."""
+    rows = connection.execute(select(*(CURSORS.c[name] for name in _PLACE), CURSORS.c.next_at))
+    times = {tuple(row[:-1]): str(row.next_at) for row in rows}
+    return min((times.get(place, "") for place in places), default="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from isthmus.model.incidents import Incident
 from isthmus.model.plans import Result, Step
@@ -15,6 +15,8 @@ CASE = "case"
 INTENDED, IN_PLACE, FAILED, UNDONE = "intended", "in_place", "failed", "undone"
 
 STANDING = (INTENDED, IN_PLACE)
+_LAST = select(func.coalesce(func.max(EFFECTS.c.number), 0)).scalar_subquery()
+"""One writer at a time: the numbers are the order in which intents were committed, whatever anybody's clock said."""
 
 
 def note(connection: Connection, incident: Incident) -> None:
@@ -43,6 +45,7 @@ def _written(connection: Connection, incident: Incident, step: Step) -> None:
                 connector=target.provider,
                 state=state,
                 at=text_of(step.intent.at),
+                number=_LAST + 1,
             )
         )
 
@@ -58,10 +61,13 @@ def _state(step: Step) -> str:
 def count(connection: Connection, tenant: str, but: str, cases: bool, since: datetime | None = None, **wanted: str) -> int:
     """How many effects of a tenant, cases or all else, but the one of this token, since a moment, with these values.
 
-    What was intended and not heard of again counts as in place.
+    What was intended and not heard of again counts as in place. What was intended later than the one of this token and
+    is not carried out yet does not count: of several at the same time the first have their turn.
     """
+    own = select(EFFECTS.c.number).where(EFFECTS.c.token == but).scalar_subquery()
+    earlier = or_(EFFECTS.c.state != INTENDED, own.is_(None), EFFECTS.c.number < own)
     sort = EFFECTS.c.kind == CASE if cases else EFFECTS.c.kind != CASE
-    filters: list[ColumnElement[bool]] = [EFFECTS.c.tenant == tenant, EFFECTS.c.token != but, sort]
+    filters: list[ColumnElement[bool]] = [EFFECTS.c.tenant == tenant, EFFECTS.c.token != but, sort, earlier]
     if since is not None:
         filters.append(EFFECTS.c.at > text_of(since))
     for name, value in wanted.items():

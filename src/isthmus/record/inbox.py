@@ -10,18 +10,37 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from isthmus.model.deliveries import Rejection
 from isthmus.model.errors import IsthmusError
+from isthmus.record import turns
+from isthmus.record.rows import insert_rows
 from isthmus.record.schema import COUNTS, FINGERPRINTS, INBOX, REJECTIONS, SEGMENTS
 from isthmus.record.store import text_of
+from isthmus.record.urgency import urgency
 
 SCHEMA_VERSION = 1
 WEBHOOK, API, ASKED = "webhook", "api", "asked"
 """Told to us; pulled; and said again when we asked about one alert, which is read however often it was heard before."""
+_MOST_BYTES = 8_000_000
 _PLACE = ("tenant", "source", "instance")
-_AT_ONCE = 500
+_PRINT = (*_PLACE, "digest", "at")
+_NEW = f"ON CONFLICT DO NOTHING RETURNING {', '.join(_PRINT[:-1])}"
+_WAITS = (*_PLACE, "channel", "name", "segment", "position", "at", "urgency")
+_Insert = sqlite.Insert | postgresql.Insert
+_COUNTED = ("deliveries", "repeated", "seen", "stored", "duplicate", "rejected")
+
+
+def _added(into: _Insert) -> _Insert:
+    more = {name: COUNTS.c[name] + into.excluded[name] for name in _COUNTED}
+    return into.on_conflict_do_update(index_elements=_PLACE, set_=more)
+
+
+# Made once: putting a statement together costs more than running it.
+_ADDED = {"sqlite": _added(sqlite.insert(COUNTS)), "postgresql": _added(postgresql.insert(COUNTS))}
+_SEGMENT = insert(SEGMENTS).returning(SEGMENTS.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,76 +69,77 @@ class Waiting:
 
 
 def accept(connection: Connection, deliveries: Sequence[Handed]) -> list[bool]:
-    """Store these deliveries; False for one that came before, byte for byte, and is not stored again."""
-    digests = [hashlib.sha256(one.channel.encode() + b"\0" + one.body).digest() for one in deliveries]
-    seen = _seen(connection, deliveries, digests)
-    fresh: list[bool] = []
-    rows: list[dict[str, object]] = []
+    """Store these deliveries; False for one that came before, byte for byte, and is not stored again.
+
+    May go on in several transactions at once, in one process or many: of the same delivery in two of them one is new.
+    """
+    fresh = _fresh(connection, deliveries)
     new: dict[str, list[Handed]] = {}
-    for one, digest in zip(deliveries, digests, strict=True):
-        fresh.append(one.channel == ASKED or (one.place, digest) not in seen)
-        if fresh[-1] and one.channel == ASKED:
+    for one, is_new in zip(deliveries, fresh, strict=True):
+        if is_new:
             new.setdefault(one.tenant, []).append(one)
-        elif fresh[-1]:
-            seen.add((one.place, digest))
-            rows.append({**dict(zip(_PLACE, one.place, strict=True)), "digest": digest, "at": text_of(one.at)})
-            new.setdefault(one.tenant, []).append(one)
-    if rows:
-        connection.execute(insert(FINGERPRINTS), rows)
-    for tenant, handed in new.items():
+    for tenant, handed in sorted(new.items()):
         _store(connection, tenant, handed)
-    for place, count in Counter(one.place for one in deliveries).items():
-        repeated = sum(1 for one, is_new in zip(deliveries, fresh, strict=True) if one.place == place and not is_new)
-        add(connection, place, deliveries=count, repeated=repeated)
+    came = Counter(one.place for one in deliveries)
+    repeated = Counter(one.place for one, is_new in zip(deliveries, fresh, strict=True) if not is_new)
+    # Last, and in one order everywhere: the row of an instance is held until the commit by whoever counts on it.
+    for place in sorted(came):
+        add(connection, place, deliveries=came[place], repeated=repeated[place])
     return fresh
 
 
-def _seen(
-    connection: Connection, deliveries: Sequence[Handed], digests: Sequence[bytes]
-) -> set[tuple[tuple[str, str, str], bytes]]:
-    """Which of these fingerprints are on record, asked together: one question for many costs what one costs."""
-    wanted: dict[tuple[str, str, str], list[bytes]] = {}
-    for one, digest in zip(deliveries, digests, strict=True):
-        wanted.setdefault(one.place, []).append(digest)
-    seen: set[tuple[tuple[str, str, str], bytes]] = set()
-    for place, ours in wanted.items():
-        where = [FINGERPRINTS.c[name] == value for name, value in zip(_PLACE, place, strict=True)]
-        for start in range(0, len(ours), _AT_ONCE):
-            found = select(FINGERPRINTS.c.digest).where(*where, FINGERPRINTS.c.digest.in_(ours[start : start + _AT_ONCE]))
-            seen.update((place, bytes(digest)) for digest in connection.execute(found).scalars())
-    return seen
+def _fresh(connection: Connection, deliveries: Sequence[Handed]) -> list[bool]:
+    """Which of these are new. The database decides, by the primary key: whoever inserts a fingerprint has the delivery."""
+    first: dict[tuple[str, str, str, bytes], int] = {}
+    for number, one in enumerate(deliveries):
+        if one.channel != ASKED:
+            first.setdefault((*one.place, hashlib.sha256(one.channel.encode() + b"\0" + one.body).digest()), number)
+    fresh = [one.channel == ASKED for one in deliveries]
+    if first:
+        # In one order everywhere, so that two who bring the same wait for each other and not in a circle.
+        rows = [(*key, text_of(deliveries[number].at)) for key, number in sorted(first.items())]
+        for row in insert_rows(connection, FINGERPRINTS, _PRINT, rows, _NEW):
+            fresh[first[row.tenant, row.source, row.instance, bytes(row.digest)]] = True
+    return fresh
 
 
 def _store(connection: Connection, tenant: str, handed: Sequence[Handed]) -> None:
     data = zlib.compress(msgspec.msgpack.encode([one.body for one in handed]), 1)
     row = {"tenant": tenant, "schema_version": SCHEMA_VERSION, "at": text_of(handed[0].at), "data": data}
-    segment = connection.execute(insert(SEGMENTS).values(**row)).inserted_primary_key
-    assert segment is not None  # noqa: S101 - an insert has a key
-    connection.execute(
-        insert(INBOX),
-        [
-            {
-                **dict(zip(("tenant", "source", "instance"), one.place, strict=True)),
-                **{"channel": one.channel, "name": one.name, "segment": segment[0], "position": position},
-                "at": text_of(one.at),
-            }
-            for position, one in enumerate(handed)
-        ],
-    )
+    segment = connection.execute(_SEGMENT, row).scalar_one()
+    rows = [
+        (*one.place, one.channel, one.name, segment, position, text_of(one.at), urgency(one.source, one.body))
+        for position, one in enumerate(handed)
+    ]
+    insert_rows(connection, INBOX, _WAITS, rows)
 
 
-def waiting(connection: Connection, limit: int) -> list[Waiting]:
-    """The oldest deliveries of one tenant that nobody has read yet."""
-    first = connection.execute(select(INBOX.c.tenant).order_by(INBOX.c.id).limit(1)).scalar()
-    rows = connection.execute(select(INBOX).where(INBOX.c.tenant == first).order_by(INBOX.c.id).limit(limit)).all()
+def waiting(connection: Connection, limit: int, tenant: str | None = None) -> list[Waiting]:
+    """The next deliveries of a tenant that nobody has read yet, by turns; without one, of whose is the oldest.
+
+    No more at once than fit into a few megabytes, but always one.
+    """
+    if tenant is None:
+        tenant = connection.execute(select(INBOX.c.tenant).order_by(INBOX.c.id).limit(1)).scalar() or ""
+    ids = turns.chosen(connection, tenant, limit)
+    rows = {row.id: row for row in connection.execute(select(INBOX).where(INBOX.c.id.in_(ids)))}
     segments: dict[int, list[bytes]] = {}
-    found = []
-    for row in rows:
+    found: list[Waiting] = []
+    room = _MOST_BYTES
+    for row in (rows[one] for one in ids if one in rows):
         if row.segment not in segments:
             segments[row.segment] = _bodies(connection, row.segment)
         body, at = segments[row.segment][row.position], datetime.fromisoformat(row.at)
+        room -= len(body)
+        if room < 0 and found:
+            break
         found.append(Waiting(row.id, Handed(row.tenant, row.source, row.instance, row.channel, row.name, body, at)))
     return found
+
+
+def tenants(connection: Connection) -> list[str]:
+    """Tenants with something in the inbox."""
+    return turns.tenants(connection)
 
 
 def _bodies(connection: Connection, segment: int) -> list[bytes]:
@@ -142,14 +162,16 @@ def done(connection: Connection, ids: Sequence[int]) -> None:
         raise IsthmusError("somebody else read these deliveries at the same time")
 
 
+def depths(connection: Connection) -> dict[str, int]:
+    """How many deliveries wait, by tenant."""
+    counted = select(INBOX.c.tenant, func.count()).group_by(INBOX.c.tenant)
+    return {str(row[0]): int(row[1]) for row in connection.execute(counted)}
+
+
 def add(connection: Connection, place: tuple[str, str, str], **numbers: int) -> None:
     """Add to the counts of one instance."""
-    where = [COUNTS.c[name] == value for name, value in zip(("tenant", "source", "instance"), place, strict=True)]
-    more = {name: COUNTS.c[name] + number for name, number in numbers.items()}
-    if connection.execute(update(COUNTS).where(*where).values(**more)).rowcount == 0:
-        own = dict(zip(("tenant", "source", "instance"), place, strict=True))
-        names = ("deliveries", "repeated", "seen", "stored", "duplicate", "rejected")
-        connection.execute(insert(COUNTS).values(**own, **{name: numbers.get(name, 0) for name in names}))
+    row = {**dict(zip(_PLACE, place, strict=True)), **dict.fromkeys(_COUNTED, 0), **numbers}
+    connection.execute(_ADDED[connection.dialect.name], row)
 
 
 def reject(connection: Connection, place: tuple[str, str, str], rejected: Iterable[Rejection], at: datetime) -> None:

@@ -56,6 +56,14 @@ def confirm(connection: Connection, held: Lease) -> None:
         raise Unreachable(f"{held.name}: somebody else does this now; nothing of ours is kept")
 
 
+def renew(connection: Connection, held: Lease, length: timedelta) -> Lease:
+    """Hold on to it for so long from now, in the transaction that writes what was done under it. As `confirm`."""
+    confirm(connection, held)
+    until = clock(connection) + _milliseconds(length)
+    connection.execute(update(LEASES).where(LEASES.c.name == held.name).values(until=until))
+    return held
+
+
 def give_back(connection: Connection, held: Lease) -> None:
     """Done with it; it keeps its epoch."""
     place = LEASES.c.name == held.name, LEASES.c.epoch == held.epoch

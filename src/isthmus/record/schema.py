@@ -49,6 +49,7 @@ INBOX = Table(
     Column("at", String(40), nullable=False),
     Column("urgency", Integer, nullable=False, server_default="0"),
     Index("ix_inbox_urgency", "tenant", "urgency", "id"),
+    Index("ix_inbox_share", "tenant", "instance", "urgency", "id"),
 )
 """Deliveries acknowledged and not yet read. `channel` is webhook (a hint), api or asked (the platform's own answer to us);
 `urgency` what its bytes look like before anybody read them: it decides who is read first and nothing else.
@@ -101,9 +102,19 @@ FINDINGS = Table(
     Column("refetch_at", String(40), nullable=False),
     Column("refetch_said", Text, nullable=False),
     Column("at", String(40), nullable=False),
+    Column("place", String(32), nullable=False, server_default=""),
+    Column("tier", Integer, nullable=False, server_default="0"),
+    Column("gravity", String(40), nullable=False, server_default=""),
+    Column("sorted_by", String(20), nullable=False, server_default=""),
     Index("ix_findings_refetch", "refetch", "refetch_at"),
+    Index("ix_findings_place", "tenant", "place", "tier"),
+    Index("ix_findings_members", "tenant", "incident", "gravity"),
+    Index("ix_findings_sorted", "tenant", "sorted_by"),
 )
-"""`refetch` is none, wanted, done or refused; `asset` the canonical id of its asset; `incident` where it was folded."""
+"""`refetch` is none, wanted, done or refused; `asset` the canonical id of its asset and `place` its short hash; `incident`
+where it was folded. `tier` is what it weighs by itself (`intake.tiers`), `gravity` sorts the gravest first and is empty
+for one that is closed, `sorted_by` names the rules and lists these were worked out with.
+"""
 
 INCIDENTS = Table(
     "incidents",
@@ -128,13 +139,16 @@ INCIDENTS = Table(
     Column("owner", String(64), nullable=False, server_default=""),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("owned_until", BigInteger, nullable=False, server_default="0"),
+    Column("number", Integer, nullable=False, server_default="0"),
     Index("ix_incidents_wake", "wake_at", "score"),
+    Index("ix_incidents_due", "tenant", "urgency", "wake_at"),
     Index("ix_incidents_queue", "tenant", "state", "score"),
     Index("ix_incidents_since", "state", "changed_at"),
 )
 """`wake_at` empty is: nothing to do until somebody says something. The other columns repeat what is in `body`, for
 looking things up; what is believed is the sealed `body` and `members`. `owner`, `epoch` and `owned_until` (milliseconds
-by the database's clock) say which worker carries it on just now.
+by the database's clock) say which worker carries it on just now. `number` is how many findings a fold has in all, of
+which `members` are the gravest.
 """
 
 EFFECTS = Table(
@@ -150,9 +164,10 @@ EFFECTS = Table(
     Column("kind", String(32), nullable=False),
     Column("state", String(16), nullable=False),
     Column("at", String(40), nullable=False, index=True),
+    Column("number", Integer, nullable=False, server_default="0", index=True),
     Index("ix_effects_place", "tenant", "ability", "handle"),
 )
-"""What we did outside: intended, in_place, failed or undone. The guard counts here."""
+"""What we did outside: intended, in_place, failed or undone. The guard counts here; `number` is the order of intents."""
 
 PINS = Table(
     "pins",
@@ -161,6 +176,7 @@ PINS = Table(
     Column("key", String(700), primary_key=True),
     Column("how", String(16), primary_key=True),
     Column("other", String(700), nullable=False),
+    Index("ix_pins_other", "tenant", "other"),
 )
 """An analyst's word on where a finding belongs: `with` another finding, or `apart` in an incident of its own."""
 
@@ -249,3 +265,17 @@ PAGES = Table(
     Column("paged_at", String(40), nullable=False),
 )
 """Promises that are not kept and that somebody was, or is to be, paged about (`paged_at` empty: not yet)."""
+
+WITNESSED = Table(
+    "ledger_witnessed",
+    METADATA,
+    Column("witness", String(256), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("trouble", Text, nullable=False),
+)
+"""The newest checkpoint each witness signed, with its signature; -1 in `lost`, or the size of a longer or other history
+of this log that it has seen; and why it did not sign the last time it was asked.
+"""

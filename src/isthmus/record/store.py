@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -109,13 +109,13 @@ def open_store(folder: Path, url: URL | None = None) -> Store:
     except OSError as error:
         raise Untrusted(error.strerror or "cannot be made", str(folder)) from None
     engine = _sqlite(folder / "isthmus.db") if url is None else _postgresql(url)
-    try:
+    with ExitStack() as undoing:
+        undoing.callback(engine.dispose)
         with _told():
             _migrate(engine)
-        return Store(engine, own_keys.load(folder / "keys"))
-    except BaseException:
-        engine.dispose()
-        raise
+        store = Store(engine, own_keys.load(folder / "keys"))
+        undoing.pop_all()
+    return store
 
 
 def address(given: str) -> URL:

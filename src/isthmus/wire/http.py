@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 import httpx
 import stamina
 
-from isthmus.contracts.wire import Reply, Secret
+from isthmus.contracts.tracing import span
+from isthmus.contracts.wire import Reply, Secret, still_ours
 from isthmus.model.errors import Refused, Unreachable
 from isthmus.model.outside import printable
 from isthmus.wire.secrets import resolve
@@ -61,9 +62,12 @@ class WireOutward:
     def secret(self, reference: str) -> Secret:
         """The secret behind a reference; from now on it is struck out of errors and logs of this instance."""
         found = resolve(reference)
-        if len(found.reveal()) >= _SHORTEST_SECRET:
-            self._revealed.add(found.reveal())
+        self.strike(found.reveal())
         return found
+
+    def strike(self, *secrets: str) -> None:
+        """These too are struck out from now on; what is too short to be a secret would only garble."""
+        self._revealed.update(one for one in secrets if len(one) >= _SHORTEST_SECRET)
 
     def http(self, origin: str, *, per_second: float = 5.0) -> WireHttp:
         """The way to this origin, always the same one."""
@@ -134,7 +138,7 @@ class WireHttp:
         attempts, patience = self._budget if may_repeat else (1, self._budget[1])
         try:
             async for attempt in stamina.retry_context(on=_worth_it, attempts=attempts, timeout=patience, wait_initial=0.2):
-                with attempt:
+                with attempt, span("call", method=method, to=self._origin):
                     return await self._once(request, expect)
         except Unreachable as error:
             raise Unreachable(str(error)) from None
@@ -153,6 +157,7 @@ class WireHttp:
 
     async def _once(self, request: httpx.Request, expect: Sequence[int]) -> Reply:
         await self._turn()
+        still_ours()
         try:
             answer = await self.client.send(request, stream=True)
             try:

@@ -21,7 +21,7 @@ from botocore.session import Session as BotocoreSession  # type: ignore[import-u
 
 from isthmus.connectors.aws.config import AwsConfig
 from isthmus.connectors.aws.errors import FROM_AWS, only_aws, told
-from isthmus.contracts.wire import Outward
+from isthmus.contracts.wire import Outward, still_ours
 from isthmus.model.errors import Refused
 
 _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 5, 15, 3
@@ -124,7 +124,10 @@ class Aws:
     def _opened(self, service: str, region: str) -> Any:
         if self._session is None:
             self._session = boto3.session.Session(botocore_session=self._signed_in())
-        return self._session.client(service, region_name=region, endpoint_url=self.config.endpoint_url, config=self._limits())
+        own = self.config.endpoint_url
+        client = self._session.client(service, region_name=region, endpoint_url=own, config=self._limits())
+        client.meta.events.register("before-send", lambda **_: still_ours())
+        return client
 
     def _limits(self) -> Any:
         """Time limits and few retries; an environment variable does not lead us to another endpoint."""

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from isthmus import __version__
 from isthmus.doors.cli import (
+    certificates,
     config,
     connectors,
     demo,
@@ -22,6 +23,8 @@ from isthmus.doors.cli import (
     retention,
     serve,
     triage,
+    verify,
+    witness,
 )
 from isthmus.doors.cli.screen import CodedCommand
 from isthmus.model.errors import IsthmusError
@@ -37,12 +40,15 @@ app = typer.Typer(
 app.command("triage")(triage.triage)
 app.command("demo")(demo.demo)
 app.command("serve", cls=CodedCommand)(serve.serve)
+app.command("verify", cls=CodedCommand)(verify.verify)
+app.command("certificates", cls=CodedCommand)(certificates.certificates)
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(people.app, name="people")
 app.add_typer(people.keys, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(killswitch.app, name="kill-switch")
 app.add_typer(record.app, name="record")
+app.add_typer(witness.app, name="witness")
 app.add_typer(retention.app, name="retention")
 app.add_typer(config.app, name="config")
 app.add_typer(connectors.app, name="connectors")

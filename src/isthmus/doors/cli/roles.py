@@ -11,7 +11,10 @@ from isthmus.desk.instances import Instance
 from isthmus.doors.cli import clock
 from isthmus.model.errors import Refused
 
-_NAMES = {"pollable": "pull", "refetcher": "refetch", "inventory": "inventory", "actuator": "actuator", "sink": "cases"}
+_NAMES = {
+    **{"pollable": "pull", "refetcher": "refetch", "queue": "queue"},
+    **{"inventory": "inventory", "actuator": "actuator", "sink": "cases"},
+}
 _NOWHERE = "https://platform.example"
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-import isthmus.record.ledger  # noqa: F401 - its tables belong to the schema
+# Tables of these belong to the schema.
+import isthmus.record.ledger
+import isthmus.record.links  # noqa: F401 - as above
 from isthmus.record.schema import METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
