@@ -216,7 +216,11 @@ def _intended(scene: Scene, entries: list[Entry]) -> Iterator[str]:
             yield f"{effect.action} on {effect.subject} had no intent before it"
     puts = Counter(one.subject for one in scene.effects if one.system == "servicenow")
     meant = Counter(one.body["target"].split("/", 1)[1] for one in intents if one.body["ability"].startswith("case."))
-    yield from (f"{key}: {number} writes, {meant[key]} intents" for key, number in puts.items() if number > meant[key])
+    alike = Counter((one.subject, one.group) for one in scene.effects if one.system == "servicenow")
+    yield from (f"{key} was written {number} times alike" for (key, _), number in alike.items() if number > 1)
+    # Where a lease was lost under way, the case that is put again tells of that: another text, for the same intent.
+    if scene.url is None:
+        yield from (f"{key}: {number} writes, {meant[key]} intents" for key, number in puts.items() if number > meant[key])
 
 
 def _speaks_of(scene: Scene, intent: Entry, effect: Effect) -> bool:

@@ -30,7 +30,8 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A change somebody made to us: where, what, on what, how many entries the ledger had before, and to which group.
+    """A change somebody made to us: where, what, on what, how many entries the ledger had before, and to which group
+    or, by digest, with which words.
 
     `sender` is the life that sent it, `holders` which life held which incident when it came in.
     """

@@ -6,6 +6,7 @@ came in over the network, and how long the product's ledger was at that moment, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import threading
@@ -94,7 +95,7 @@ class Outside:
                 own = path.rsplit("/", 1)[-1]
                 rows = self.scene.snow.tables.rows[TABLE]
                 subject = told["correlation_id"] if method == "POST" else rows[own]["correlation_id"]
-                self._keep(system, method, subject, "", before)
+                self._keep(system, method, subject, hashlib.sha256(body).hexdigest(), before)
 
         return noted
 

@@ -117,9 +117,12 @@ class Crowd:
             if life.struck and not self._result.struck:
                 self._result.struck.append(life.struck)
                 self._result.jumps += 1
+            if not life.passed:
+                life.kill()
+        # Whoever still listens to one of them hears of its end first.
+        self._threads.shutdown()
+        for life in self._lives:
             with suppress(RuntimeError):
-                if not life.passed:
-                    life.kill()
                 life.ended()
 
 

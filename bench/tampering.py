@@ -3,7 +3,7 @@
 The verifier holds one old checkpoint with a witness's signature and the two public keys, nothing else. Every change that
 touches an entry below it must be found; a log that only went on must raise no alarm.
 
-    python bench/tampering.py [--each 500] [--honest 10000]
+    python bench/tampering.py [--each 400] [--honest 10000]
 """
 
 from __future__ import annotations
@@ -75,8 +75,10 @@ def found(change: Change, templates: list[Template], number: int) -> bool:
     rng = random.Random(f"{change.__name__} {number}")
     template = rng.choice(templates)
     with template.copied(rng) as log:
+        before = log.prefix()
         change(log, rng.randrange(log.witnessed))
         log.repaired()
+        assert log.prefix() != before, "an attempt that changes nothing of what was witnessed is none"
         log.signed_anew(key_in_hand=number % 2 == 0)
         return template.alarm(log)
 

@@ -64,6 +64,12 @@ class Log:
     def write_leaf(self, index: int, leaf: bytes) -> None:
         self.connection.execute(update(ENTRIES).where(ENTRIES.c.idx == index).values(leaf=leaf))
 
+    def prefix(self) -> list[tuple[object, ...]]:
+        """Everything that was witnessed, as it stands now."""
+        joined = ENTRIES.outerjoin(BODIES, ENTRIES.c.idx == BODIES.c.idx)
+        rows = select(ENTRIES, BODIES.c.salt, BODIES.c.body).select_from(joined).where(ENTRIES.c.idx < self.witnessed)
+        return [tuple(row) for row in self.connection.execute(rows.order_by(ENTRIES.c.idx))]
+
     def other(self, index: int) -> int:
         """Another entry than this one, anywhere."""
         return self.rng.choice([one for one in range(self.size) if one != index])
@@ -151,6 +157,7 @@ def neighbours_swapped(log: Log, at: int) -> None:
 
 def moved_to_the_end(log: Log, at: int) -> None:
     size = log.size
+    at = min(at, size - 2)
     log.move(at, ALL)
     for index in range(at + 1, size):
         log.move(index, index - 1)

@@ -15,7 +15,6 @@ from tests.desk.telling_worlds import HOURS, NOW, Told, delivered, folded, quiet
 
 from isthmus.answer.case import case_of
 from isthmus.answer.incident_view import view
-from isthmus.answer.report import title_of
 from isthmus.desk.desk import plan_text
 from isthmus.desk.words import Words
 from isthmus.model.disposition import State, disposition
@@ -40,15 +39,15 @@ def store(tmp_path: Path, database: URL | None) -> Iterator[Store]:
     opened.close()
 
 
-def loaded(store: Store) -> dict[str, Stored]:
-    """Every incident, by title."""
+def every(store: Store) -> list[Stored]:
+    """Every incident that is not part of another."""
     with store.reading() as connection:
         names = connection.execute(select(INCIDENTS.c.id).where(INCIDENTS.c.merged_into == "")).scalars().all()
-        return {title_of(one.incident): one for one in (incidents.load(connection, store.keys, "default", n) for n in names)}
+        return [incidents.load(connection, store.keys, "default", one) for one in names]
 
 
 def only(store: Store) -> Incident:
-    [found] = loaded(store).values()
+    [found] = every(store)
     return found.incident
 
 
@@ -79,7 +78,8 @@ def test_a_fold_shows_its_gravest_and_tells_how_many_there_are(store: Store) -> 
     assert (len(fold.members), fold.size) == (MOST_MEMBERS, 2_250)
     assert {one.finding.source_id for one in fold.members} == {one.source_id for one in findings[:MOST_MEMBERS]}
     assert row(store)[:2] == ("Backlog of 111: 2,250 quiet findings", 2_250)
-    assert view(fold, 1, "", NOW, plan_text).title == "Backlog of 111: 2,250 quiet findings"
+    shown = view(fold, 1, "", NOW, plan_text)
+    assert (shown.title, shown.size) == ("Backlog of 111: 2,250 quiet findings", 2_250)
 
 
 def test_what_is_told_of_it_names_the_whole_number(store: Store) -> None:
@@ -153,7 +153,7 @@ def test_a_finding_that_becomes_a_story_leaves_its_fold(store: Store) -> None:
     findings = grown(store)
     leaked = replace(findings[3], severity=Severity.CRITICAL, times=replace(findings[3].times, updated=NOW))
     read(store, [*findings, leaked], len(findings))
-    sizes = {one.incident.scope: one.incident.size for one in loaded(store).values()}
+    sizes = {one.incident.scope: one.incident.size for one in every(store)}
     assert sizes == {"backlog": 249, "story": 1}
 
 
@@ -193,7 +193,7 @@ def test_a_split_from_a_fold_is_counted_out_of_it(store: Store) -> None:
 def test_a_fold_with_more_than_is_shown_is_not_merged(store: Store) -> None:
     findings = [*grown(store), threat(1, 1)]
     read(store, findings, 250)
-    fold, story = sorted(loaded(store).values(), key=lambda one: one.incident.scope)
+    fold, story = sorted(every(store), key=lambda one: one.incident.scope)
     for name, other in ((story, fold), (fold, story)):
         with pytest.raises(Refused, match="more findings than are shown"):
             Words(store).merge(BEN, name.incident.id, other.incident.id, "one matter", NOW)
@@ -215,6 +215,7 @@ def test_a_word_said_while_a_batch_is_computed_is_kept(store: Store, monkeypatch
     monkeypatch.setattr(Told, "_folded", meanwhile)
     read(store, findings, 3)
     assert {name: len(keys) for name, keys in folded(store).items()} == {story.id: 3, said[0]: 1}
+    assert {one.incident.id: len(one.incident.members) for one in every(store)} == {story.id: 3, said[0]: 1}
 
 
 def test_a_fold_somebody_changed_in_the_database_is_left_and_its_findings_go_on(store: Store) -> None:
@@ -240,16 +241,13 @@ def test_a_database_of_an_earlier_version_is_filled_once_and_reads_on(store: Sto
     read(store, [*findings, quiet(900), threat(900, 3)], 40)
     after = folded(store)
     assert after.keys() == before.keys()
-    assert sorted(len(keys) for keys in after.values()) == [4, 4, 4, 5, 21]
-    assert {one.incident.size for one in loaded(store).values()} == {4, 5, 21}
+    assert sorted(len(keys) for keys in after.values()) == [4, 4, 4, 4, 5, 21]
+    assert {one.incident.size for one in every(store)} == {4, 5, 21}
 
 
 def test_a_cve_that_becomes_exploited_makes_a_story_of_what_is_stored(store: Store) -> None:
-    told: dict[str, Any] = {
-        "kind": Kind.VULNERABILITY,
-        "severity": Severity.HIGH,
-        "vulnerabilities": (Vulnerability("CVE-2026-0099"),),
-    }
+    cve = (Vulnerability("CVE-2026-0099"),)
+    told: dict[str, Any] = {"kind": Kind.VULNERABILITY, "severity": Severity.HIGH, "vulnerabilities": cve}
     findings = [quiet(1, **told), quiet(2), quiet(3)]
     read(store, findings[:2], 0)
     assert only(store).scope == "backlog"
@@ -257,4 +255,4 @@ def test_a_cve_that_becomes_exploited_makes_a_story_of_what_is_stored(store: Sto
     later.findings = findings
     delivered(store, findings, [2])
     read_all(later)
-    assert sorted((one.incident.scope, one.incident.size) for one in loaded(store).values()) == [("backlog", 2), ("story", 1)]
+    assert sorted((one.incident.scope, one.incident.size) for one in every(store)) == [("backlog", 2), ("story", 1)]

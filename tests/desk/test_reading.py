@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,13 +15,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL, event, func, select
-from tests.desk.telling_worlds import HOURS, NOW, Estate, Told, delivered, folded, quiet, read_all, reader, threat, whole
+from tests.desk.telling_worlds import (
+    EXPLOITED,
+    HOURS,
+    NOW,
+    Estate,
+    Told,
+    delivered,
+    folded,
+    quiet,
+    read_all,
+    reader,
+    threat,
+    whole,
+)
 
+from isthmus import assembly
 from isthmus.desk import neighbourhood, reading
+from isthmus.desk.reading import Reader
+from isthmus.lab.day import Day
 from isthmus.model.assets import Asset, AssetKind
 from isthmus.model.errors import Unreachable
 from isthmus.model.findings import Finding, Indicator, Tie, Times
-from isthmus.model.severity import Severity
+from isthmus.model.severity import Severity, Status
 from isthmus.record import findings as findings_on_record
 from isthmus.record import holdings, inbox, leases
 from isthmus.record.inbox import API, Handed
@@ -74,6 +91,23 @@ def test_the_same_on_either_database(store: Store) -> None:
         assert set(folded(store).values()) == whole(so_far)
 
     in_batches(store, findings, chance, check)
+
+
+def test_a_day_of_every_vendor_in_any_batches(store: Store) -> None:
+    day, chance = Day(11), Random(11)
+    alerts = [(one.vendor, json.dumps(one.payload).encode()) for one in day.alerts]
+    chance.shuffle(alerts)
+    told = Reader(store, {one.name: one.source for one in assembly.catalogue() if one.source.shapes}, EXPLOITED, frozenset())
+    claims: list[Finding] = []
+    for start in range(0, len(alerts), 90):
+        some = [Handed("default", vendor, "one", API, f"d-{start}", body, NOW) for vendor, body in alerts[start : start + 90]]
+        claims += [finding for _, finding in told._claims(enumerate(some)).claims]
+        with store.writing() as connection:
+            inbox.accept(connection, some)
+        while told.read(NOW):
+            pass
+        assert set(folded(store).values()) == whole(claims)
+    assert len(claims) > 300
 
 
 def test_everything_seen_is_stored_a_repeat_or_rejected(store: Store) -> None:
@@ -140,10 +174,8 @@ def test_a_batch_asks_as_often_in_a_large_estate_as_in_a_small_one(tmp_path: Pat
     assert asked[0] < 600
 
 
-def test_a_role_beside_many_stories_does_not_bring_them_all_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    role = Asset(AssetKind.ROLE, "aws", "111", ids=("k8s:role-1",))
-    findings = [threat(number, number, ties=(Tie("acts_as", role),)) for number in range(200)]
-    findings += [quiet(1, severity=Severity.HIGH), replace(quiet(2, severity=Severity.MEDIUM), asset=role)]
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many findings each batch from now on looks at."""
     looked: list[int] = []
     gather = neighbourhood.Neighbourhood.gather
 
@@ -152,15 +184,64 @@ def test_a_role_beside_many_stories_does_not_bring_them_all_in(tmp_path: Path, m
         looked.append(len(region.after))
         return region
 
+    monkeypatch.setattr(neighbourhood.Neighbourhood, "gather", counting)
+    return looked
+
+
+def test_a_role_beside_many_stories_does_not_bring_them_all_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    role = Asset(AssetKind.ROLE, "aws", "111", ids=("k8s:role-1",))
+    findings = [threat(number, number, ties=(Tie("acts_as", role),)) for number in range(200)]
+    findings += [quiet(1, severity=Severity.HIGH), replace(quiet(2, severity=Severity.MEDIUM), asset=role)]
     store = open_store(tmp_path)
     told = reader(store, findings)
     delivered(store, findings, range(199))
     read_all(told)
-    monkeypatch.setattr(neighbourhood.Neighbourhood, "gather", counting)
+    regions = looked_at(monkeypatch)
     delivered(store, findings, [199, 200, 201])
     read_all(told)
-    assert looked == [3]
+    assert regions == [3]
     assert set(folded(store).values()) == whole(findings)
+    store.close()
+
+
+def test_what_stands_beside_one_story_again_joins_it(store: Store) -> None:
+    role = Asset(AssetKind.ROLE, "aws", "111", ids=("k8s:role-1",))
+    findings = [threat(number, number, ties=(Tie("acts_as", role),)) for number in (1, 2)]
+    findings.append(replace(quiet(1, severity=Severity.MEDIUM), asset=role))
+    findings.append(replace(findings[0], status=Status.RESOLVED, times=Times(NOW - HOURS, NOW)))
+    told = reader(store, findings)
+    for some, sizes in (([0, 1, 2], [1, 1, 1]), ([3], [2])):
+        delivered(store, findings, some)
+        read_all(told)
+        assert sorted(len(keys) for keys in folded(store).values()) == sizes
+    assert set(folded(store).values()) == whole(findings)
+
+
+def test_a_repeat_is_kept_also_where_its_neighbour_changed(store: Store) -> None:
+    host = threat(1, 1).asset
+    first = replace(quiet(1, last_seen=NOW - 9 * HOURS), asset=host)
+    again = replace(first, last_seen=NOW, times=Times(NOW - HOURS, NOW))
+    findings = [first, threat(1, 1), again, threat(2, 1)]
+    told = reader(store, findings)
+    for some in ([0, 1], [2, 3]):
+        delivered(store, findings, some)
+        read_all(told)
+    with store.reading() as connection:
+        key = next(key for keys in folded(store).values() for key in keys if "/q-" in key)
+        assert findings_on_record.by_keys(connection, "default", [key])[key].finding.last_seen == NOW
+
+
+def test_what_is_scanned_again_is_not_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = [quiet(number) for number in range(50)]
+    findings += [replace(one, last_seen=NOW, times=Times(NOW - HOURS, NOW)) for one in findings]
+    store = open_store(tmp_path)
+    told = reader(store, findings)
+    delivered(store, findings, range(50))
+    read_all(told)
+    regions = looked_at(monkeypatch)
+    delivered(store, findings, range(50, 100))
+    read_all(told)
+    assert regions == [0]
     store.close()
 
 

@@ -100,7 +100,7 @@ class RoundRow(msgspec.Struct, frozen=True):
 
 class IncidentView(msgspec.Struct, frozen=True):
     """Everything about one incident. `report` is null until it has been assessed once; it has the shape of the triage
-    document's incidents.
+    document's incidents. `size` is how many findings it has; of more than can be shown, `findings` are the gravest.
     """
 
     schema_version: str
@@ -115,6 +115,7 @@ class IncidentView(msgspec.Struct, frozen=True):
     report: IncidentRow | None
     facts: tuple[FactRow, ...]
     findings: tuple[str, ...]
+    size: int
     steps: tuple[StepRow, ...]
     rounds: tuple[RoundRow, ...]
     words: tuple[WordRow, ...]
@@ -141,6 +142,7 @@ def view(incident: Incident, revision: int, merged_into: str, now: datetime, pla
         report=incident_row(whole) if whole else None,
         facts=fact_rows([whole]) if whole else (),
         findings=tuple(one.finding.key for one in incident.members),
+        size=incident.size,
         steps=tuple(step_row(one, plan_text) for one in incident.steps),
         rounds=tuple(_round(one) for one in incident.rounds),
         words=tuple(_word(one) for one in incident.words),

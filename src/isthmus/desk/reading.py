@@ -30,7 +30,7 @@ from isthmus.intake.tiers import LIVE, gravity_text, tier_of
 from isthmus.intake.ties import moment
 from isthmus.model.deliveries import Counts, Origin, Rejection
 from isthmus.model.errors import IsthmusError, Unreachable, Untrusted
-from isthmus.model.findings import Finding, weight
+from isthmus.model.findings import Finding, Kind, weight
 from isthmus.model.incidents import Held
 from isthmus.model.outside import printable
 from isthmus.model.tellings import telling
@@ -289,4 +289,6 @@ def _differs(one: Finding, other: Finding) -> bool:
 def _standing(finding: Finding) -> tuple[object, ...]:
     asset = finding.asset
     place = asset.kind, asset.provider, asset.account, asset.aliases
-    return weight(finding), place, finding.rule, moment(finding), finding.first_seen
+    # Only attacks are joined by when they were last seen; what is scanned again every night stays where it is.
+    seen = moment(finding) if finding.kind is Kind.THREAT else None
+    return weight(finding), place, finding.rule, seen, finding.first_seen

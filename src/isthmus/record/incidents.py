@@ -14,7 +14,7 @@ from sqlalchemy.engine import Row
 
 from isthmus.model.errors import Refused, Unreachable, Untrusted
 from isthmus.model.findings import Finding
-from isthmus.model.incidents import SCHEMA_VERSION, Held, Incident, Member
+from isthmus.model.incidents import SCHEMA_VERSION, Incident, Member
 from isthmus.record import findings, leases, ledger
 from isthmus.record.codec import body_of, encode, incident_from
 from isthmus.record.keys import Keys
@@ -117,20 +117,6 @@ def save(connection: Connection, keys: Keys, stored: Stored, listed: Listed, cla
         if connection.execute(update(INCIDENTS).where(*place).values(**row)).rowcount != 1:
             raise Unreachable(f"incident {incident.id}: somebody else changed it at the same time; try again")
     return replace(stored, revision=revision)
-
-
-def known(connection: Connection, tenant: str) -> list[Held]:
-    """Every incident of a tenant with the keys of its findings."""
-    columns = INCIDENTS.c.id, INCIDENTS.c.members, INCIDENTS.c.opened_at, INCIDENTS.c.merged_into, INCIDENTS.c.state
-    rows = connection.execute(select(*columns).where(INCIDENTS.c.tenant == tenant))
-    return [_held(row) for row in rows]
-
-
-def _held(row: Any) -> Held:
-    """One that was set aside keeps its name and holds nothing: what it had goes to an incident of its own."""
-    if row.state == TAMPERED:
-        return Held(row.id, frozenset(), row.opened_at, f"({TAMPERED})")
-    return Held(row.id, frozenset(key for key, _ in _MEMBERS.decode(row.members)), row.opened_at, row.merged_into)
 
 
 def claim(

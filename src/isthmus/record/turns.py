@@ -5,7 +5,7 @@ Nothing here depends on how much waits: every question is answered from the fron
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 
 from sqlalchemy import Connection, func, select, union_all
@@ -27,13 +27,17 @@ def tenants(connection: Connection) -> list[str]:
 
 
 def chosen(connection: Connection, tenant: str, limit: int) -> list[int]:
-    """Ids of the next deliveries of a tenant, at most `limit`.
+    """Ids of the next deliveries of a tenant, at most `limit`, in the order of `ordered`."""
+    return ordered(_lines(connection, tenant, _each(connection, tenant), limit), limit)
 
-    Three quarters are the most urgent, among equals every instance in turn, each its oldest first; one quarter is the
-    oldest of every instance in turn, whatever it looks like. The quarter is spread over the batch.
+
+def ordered(lines: Mapping[Line, Sequence[int]], limit: int) -> list[int]:
+    """The next of what waits in these lines, each line with its oldest first.
+
+    Three quarters are the most urgent, among equals every instance in turn; one quarter is the oldest of every instance
+    in turn, whatever it looks like. The quarter is spread over the batch.
     """
-    instances = _each(connection, tenant)
-    lines = _lines(connection, tenant, instances, limit)
+    instances = sorted({instance for instance, _ in lines})
     urgent = chain.from_iterable(
         _in_turn([lines.get((one, urgency), []) for one in instances]) for urgency in range(MOST_URGENT, -1, -1)
     )

@@ -63,7 +63,9 @@ def _findings(one: IncidentView) -> Iterator[str]:
         yield f"{shown(row.severity)}: {shown(row.title)}  [{shown(row.source)}] {shown(row.asset)}"
     for key in one.findings[:_FINDINGS]:
         yield f"  {shown(key)}"
-    if len(one.findings) > _FINDINGS:
+    if one.size > len(one.findings):
+        yield f"{one.size:,} findings, of which the gravest {len(one.findings)} can be shown: --json"
+    elif len(one.findings) > _FINDINGS:
         yield f"and {len(one.findings) - _FINDINGS} more: --json"
 
 
