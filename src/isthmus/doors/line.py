@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from isthmus.desk.desk import Desk
+from isthmus.desk.together import give
 from isthmus.doors.errors import Told, later
 from isthmus.doors.limits import Limits
 from isthmus.model.errors import IsthmusError
@@ -88,7 +89,7 @@ class Line:
                 # An error is handed to everybody in the batch, as the value it is here.
                 [said] = await asyncio.gather(stored, return_exceptions=True)
                 for number, lot in enumerate(batch):
-                    _give(lot.answer, said if isinstance(said, BaseException) else said[number])
+                    give(lot.answer, said if isinstance(said, BaseException) else said[number])
         finally:
             self._writer = None
 
@@ -153,12 +154,3 @@ class _Depths:
         with self._desk.store.reading() as connection:
             self._known = inbox.depths(connection)
         self._counted = now
-
-
-def _give(answer: asyncio.Future[list[bool]], said: list[bool] | BaseException) -> None:
-    if answer.done():
-        return  # The sender has gone.
-    if isinstance(said, BaseException):
-        answer.set_exception(said)
-    else:
-        answer.set_result(said)
