@@ -22,6 +22,7 @@ from isthmus.model.severity import Severity, Status
 from isthmus.model.tellings import Telling, telling
 from isthmus.record import inbox
 from isthmus.record.inbox import API, WEBHOOK, Handed
+from isthmus.record.links import FINDING_LINKS
 from isthmus.record.schema import FINDINGS
 from isthmus.record.store import Store
 
@@ -120,12 +121,14 @@ def whole(findings: Iterable[Finding]) -> set[frozenset[str]]:
 
 
 def folded(store: Store) -> Mapping[str, frozenset[str]]:
-    """What is on record: open findings by incident."""
+    """What is on record: open findings by incident. What they have hold of must name the same incidents."""
     found: dict[str, set[str]] = {}
     with store.reading() as connection:
         rows = select(FINDINGS.c.key, FINDINGS.c.incident).where(FINDINGS.c.gravity != "")
         for row in connection.execute(rows):
             found.setdefault(row.incident, set()).add(row.key)
+        for link in connection.execute(select(FINDING_LINKS)):
+            assert link.key in found.get(link.incident, ()), (link.key, link.incident)
     return {name: frozenset(keys) for name, keys in found.items()}
 
 

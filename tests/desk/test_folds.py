@@ -17,9 +17,10 @@ from isthmus.answer.case import case_of
 from isthmus.answer.incident_view import view
 from isthmus.desk.desk import plan_text
 from isthmus.desk.words import Words
+from isthmus.model.assets import AssetKind
 from isthmus.model.disposition import State, disposition
 from isthmus.model.errors import Refused
-from isthmus.model.findings import Finding, Kind, Vulnerability
+from isthmus.model.findings import Finding, Kind, Tie, Vulnerability
 from isthmus.model.incidents import MOST_MEMBERS, Incident
 from isthmus.model.people import Person, Role
 from isthmus.model.severity import Severity, Status
@@ -230,15 +231,24 @@ def test_a_fold_somebody_changed_in_the_database_is_left_and_its_findings_go_on(
 
 
 def test_a_database_of_an_earlier_version_is_filled_once_and_reads_on(store: Store) -> None:
+    role = replace(threat(0, 9).asset, kind=AssetKind.ROLE, ids=("k8s:role-1", "k8s:role-one"))
     findings = [*(quiet(number) for number in range(20)), *(threat(number, number % 5) for number in range(20))]
+    findings[20] = replace(findings[20], ties=(Tie("acts_as", role),))
     read(store, findings, 0)
     before = folded(store)
+    tables = links.FINDING_LINKS, links.ASSET_NAMES
     with store.writing() as connection:
+        known = [sorted(connection.execute(table.select()).all()) for table in tables]
+        assert all(known)
         connection.execute(update(FINDINGS).values(place="", tier=0, gravity="", sorted_by=""))
         connection.execute(update(INCIDENTS).values(number=0))
-        for table in (links.FINDING_LINKS, links.ASSET_NAMES):
+        for table in tables:
             connection.execute(table.delete())
     read(store, [*findings, quiet(900), threat(900, 3)], 40)
+    with store.reading() as connection:
+        assert [sorted(connection.execute(table.select()).all()) for table in tables] == known
+        numbers = connection.execute(select(INCIDENTS.c.number)).scalars().all()
+    assert sorted(numbers) == [0, 0, 0, 0, 0, 21]
     after = folded(store)
     assert after.keys() == before.keys()
     assert sorted(len(keys) for keys in after.values()) == [4, 4, 4, 4, 5, 21]

@@ -39,7 +39,7 @@ from isthmus.model.errors import Unreachable
 from isthmus.model.findings import Finding, Indicator, Tie, Times
 from isthmus.model.severity import Severity, Status
 from isthmus.record import findings as findings_on_record
-from isthmus.record import holdings, inbox, leases
+from isthmus.record import holdings, inbox, incidents, leases
 from isthmus.record.inbox import API, Handed
 from isthmus.record.schema import COUNTS, FINDINGS
 from isthmus.record.store import Store, open_store
@@ -258,7 +258,11 @@ def test_more_that_hangs_together_than_can_be_looked_at_is_said_and_nothing_is_l
             delivered(store, findings, range(start, start + 15))
             read_all(told)
     assert "hang together" in caplog.text
-    assert sum(len(keys) for name, keys in folded(store).items() if name) == 60
+    found = folded(store)
+    assert sum(len(keys) for name, keys in found.items() if name) == 60
+    with store.reading() as connection:
+        held = {name: incidents.load(connection, store.keys, "default", name).incident for name in found}
+    assert {name: {one.key for one in story.findings} for name, story in held.items()} == found
     store.close()
 
 
