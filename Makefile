@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-dev demo test lint bench bench-intake bench-line bench-peers fuzz hostile-intake check-peers kill-test quality breaks docs clean
+.PHONY: setup setup-dev demo test lint bench bench-intake bench-line bench-peers fuzz hostile-intake check-peers kill-test tampering quality breaks docs clean
 
 $(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Isthmus needs Python 3.11 or newer; set PYTHON=python3.x") if sys.version_info < (3, 11) else None'
@@ -87,6 +87,10 @@ breaks: $(VENV)/.dev
 ## Rebuild the reference pages from the code.
 docs: $(VENV)/.dev
 	@$(BIN)/python docs/generate.py
+
+## 10,000 tamperings of the database, against a checkpoint held elsewhere; a lane of its own.
+tampering: $(VENV)/.dev
+	@PYTHONPATH=. $(BIN)/python bench/tampering.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis
