@@ -181,6 +181,19 @@ def test_a_merge_outlives_what_is_read_later(store: Store) -> None:
     assert {name: len(keys) for name, keys in folded(store).items()} == {first: 4}
 
 
+@pytest.mark.parametrize("into", ["story", "backlog"])
+def test_a_small_fold_merged_with_a_story_takes_along_what_is_quiet_there_later(store: Store, into: str) -> None:
+    findings = [threat(1, 1), *(quiet(number) for number in range(3))]
+    read(store, findings, 0)
+    names = {one.incident.scope: one.incident.id for one in every(store)}
+    Words(store).merge(BEN, names[into], next(name for scope, name in names.items() if scope != into), "one matter", NOW)
+    for number in (10, 11):
+        findings.append(quiet(number))
+        read(store, findings, len(findings) - 1)
+    assert {name: len(keys) for name, keys in folded(store).items()} == {names[into]: 6}
+    assert (only(store).scope, only(store).size, len(only(store).members)) == ("story", 6, 6)
+
+
 def test_a_split_from_a_fold_is_counted_out_of_it(store: Store) -> None:
     findings = grown(store)
     fold = only(store)

@@ -74,7 +74,7 @@ def test_a_write_that_did_nothing_gives_its_key_back(own: Standing, monkeypatch:
         def away(*_: object, **__: object) -> None:
             raise OperationalError("", {}, Exception("database is locked"))
 
-        patched.setattr(ledger, "append", away)
+        patched.setattr(ledger, "extend", away)
         answer = ask("POST", address, key, json={"text": "x"}, headers=once)
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
